@@ -1,0 +1,64 @@
+/*
+ * What each op needs of its inputs: the one mechanism that split/ uses.
+ *
+ * An op's output region says, axis by axis, which region of each input it needs. One table entry an
+ * op (op_table.c); docs/adding-an-op.md tells how to add one.
+ */
+#ifndef FF_GRAPH_OP_H
+#define FF_GRAPH_OP_H
+
+#include "graph/graph.h"
+#include "tensor/region.h"
+
+/* How output axis a of a node maps to an axis of one of its inputs. */
+typedef enum ff_axis_kind {
+    FF_AXIS_NONE,   /* this input has no such axis, or the region does not matter: all of it */
+    FF_AXIS_SAME,   /* in [lo, hi) = out [lo, hi) on in_axis */
+    FF_AXIS_BCAST,  /* broadcast: in_axis has length 1 and always gives [0, 1) */
+    FF_AXIS_WINDOW, /* convolution or pooling: lo*stride - pad .. (hi-1)*stride - pad + extent */
+    FF_AXIS_SPREAD, /* transposed convolution, upsampling: the inputs that reach [lo, hi) */
+    FF_AXIS_SHIFT,  /* Pad, Slice: in = out + offset, clipped to the input */
+    FF_AXIS_ALL     /* needs the whole axis for any output: a split of this axis ends here */
+} ff_axis_kind;
+
+typedef struct ff_axis_map {
+    ff_axis_kind kind;
+    int in_axis;
+    int64_t in_len;  /* length of the whole input axis */
+    int64_t stride;  /* WINDOW; the upsampling factor of SPREAD */
+    int64_t extent;  /* (kernel - 1) * dilation + 1 */
+    int64_t pad;     /* at the beginning */
+    int64_t offset;  /* SHIFT */
+} ff_axis_map;
+
+/* The needs of one node for one output region. */
+typedef struct ff_need {
+    bool reads;       /* is this input read at all */
+    ff_region region; /* of the input tensor (whole for weights that are not cut) */
+} ff_need;
+
+/* Can output axis `axis` (of output 0) of the node be cut? If not, why gets the reason
+ * ("GlobalAveragePool reads the whole map"). */
+bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t why_size);
+
+/* How output axis maps to input number `input`. Only where ff_op_passes. */
+ff_axis_map ff_op_axis(const ff_graph *g, int node, int axis, int input);
+
+/* What the node needs of each input (need[0..in_count)) for region `out` of its outputs. Axes that
+ * are whole in `out` are whole in the inputs that share them. */
+ff_code ff_op_needs(const ff_graph *g, int node, const ff_region *out, ff_need *need, ff_err *err);
+
+/* Adds to piece graph p the node as it computes `out` from inputs that hold exactly `have[i]`
+ * (regions of the whole tensors, same index as node inputs; values in[i] of p): attributes as in
+ * the whole graph but for explicit pads (auto_pad replaced), sizes, and constants that depend on
+ * the region, which it adds to p as weights. May add more than one node (e.g. a Slice or a Pad
+ * before or after). out_values: the values of p to produce. */
+ff_code ff_op_emit(const ff_graph *g, int node, const ff_region *out, const ff_region *have,
+                   ff_graph *p, const int *in, const int *out_values, ff_err *err);
+
+/* The table, for docs and inspect: number of ops, and each one's name and what it passes. */
+int ff_op_count(void);
+const char *ff_op_name(int index);
+const char *ff_op_summary(int index); /* "H, W: window", "all axes: same" ... */
+
+#endif

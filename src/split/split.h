@@ -1,0 +1,75 @@
+/*
+ * Stages to pieces.
+ *
+ * A stage is a range of the graph's nodes; a split says how its pieces share the work. Regions flow
+ * backwards from each piece's part of the stage's outputs to the stage's inputs; a tensor that
+ * several consumers read gets the hull of their needs, and one that needs less reads a Slice.
+ * Every piece is a complete graph with its true weights (views of the whole graph's: it must
+ * outlive the pieces).
+ */
+#ifndef FF_SPLIT_SPLIT_H
+#define FF_SPLIT_SPLIT_H
+
+#include "graph/graph.h"
+#include "tensor/region.h"
+
+typedef enum ff_split_kind {
+    FF_SPLIT_LOCAL,   /* whole, on the master */
+    FF_SPLIT_OFFLOAD, /* whole, on one worker */
+    FF_SPLIT_GRID     /* rows x cols tiles of height x width */
+} ff_split_kind;
+
+typedef struct ff_split {
+    ff_split_kind kind;
+    int rows, cols; /* GRID */
+} ff_split;
+
+typedef struct ff_stage {
+    int begin, end; /* nodes [begin, end) */
+    ff_split split;
+} ff_stage;
+
+/* Part of a tensor of the whole graph that travels to or from a piece. */
+typedef struct ff_part {
+    int value; /* in the whole graph */
+    ff_region region;
+    bool add;  /* gather: added, not placed */
+} ff_part;
+
+typedef struct ff_piece {
+    ff_graph *graph; /* inputs and outputs in the order of in and out, named as in the whole */
+    int in_count;
+    ff_part *in;
+    int out_count;
+    ff_part *out;
+    uint64_t weight_bytes;
+    uint64_t flops;
+} ff_piece;
+
+typedef struct ff_pieces {
+    int count;
+    ff_piece *piece;
+    uint64_t whole_flops; /* of the stage unsplit: sum of the pieces' / this - 1 = halo overhead */
+} ff_pieces;
+
+/* "local", "offload", "grid 2x2": text and back (FF_USAGE). */
+const char *ff_split_text(const ff_split *split, char *text, size_t size);
+ff_code ff_split_parse(const char *text, ff_split *split, ff_err *err);
+int ff_split_count(const ff_split *split); /* pieces */
+
+/* What crosses the borders of nodes [begin, end): values read inside and made outside (weights
+ * not counted), and values made inside and read outside or by the graph's outputs.
+ * Returned arrays are the caller's (ff_mem_free). */
+void ff_stage_borders(const ff_graph *g, int begin, int end, int **in, int *in_count, int **out,
+                      int *out_count);
+
+/* Can node pass the split? why gets the reason where not: "node 'pool' (GlobalAveragePool) ...". */
+bool ff_split_passes(const ff_graph *g, int node, const ff_split *split, char *why, size_t size);
+/* Can the whole stage? FF_UNSUPPORTED names the node and what is in the way (also: a map with
+ * fewer rows than the grid; two outputs of different size that do not tile alike). */
+ff_code ff_stage_check(const ff_graph *g, const ff_stage *stage, ff_err *err);
+
+ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err);
+void ff_pieces_clean(ff_pieces *pieces); /* accepts zeroed memory, and twice */
+
+#endif
