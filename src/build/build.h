@@ -1,0 +1,54 @@
+/*
+ * plan.json and the model to a bundle, and the proof that the bundle's pieces equal the model.
+ */
+#ifndef FF_BUILD_BUILD_H
+#define FF_BUILD_BUILD_H
+
+#include "engine/engine.h"
+#include "graph/onnx.h"
+#include "manifest/manifest.h"
+#include "plan/plan.h"
+
+typedef struct ff_build_options {
+    const char *deployment; /* name; NULL = the bundle folder's */
+    ff_form form;
+    const char *preprocess_json; /* NULL = none */
+    /* Called before each piece: done of all. NULL = silent. */
+    void (*progress)(void *user, int done, int all, const char *what);
+    void *user;
+} ff_build_options;
+
+/* Writes the bundle to a temporary neighbour of dir and renames it; an existing bundle there is
+ * replaced only if it is one (holds manifest.json). */
+ff_code ff_build_bundle(const ff_plan *plan, const ff_graph *g, ff_engine *engine, const char *dir,
+                        const ff_build_options *options, ff_err *err);
+
+typedef struct ff_verify_stage {
+    const char *split;
+    int pieces;
+    uint64_t weights_bytes;
+    double halo_flops_ratio;
+    double max_abs_error; /* of the stage's outputs against the whole model's same tensors */
+    double max_abs_reference;
+} ff_verify_stage;
+
+typedef struct ff_verify {
+    bool ok;
+    double max_abs_error, max_abs_reference; /* of the model's outputs, the worst of them */
+    bool argmax_equal;
+    int pieces;
+    int probes_checked;
+    int stage_count;
+    ff_verify_stage *stage; /* ff_mem_free by ff_verify_clean */
+} ff_verify;
+
+/* Runs the whole model (plain ONNX Runtime, the original file) and the pieces stage by stage in
+ * this process on seeded random input (or the given one). FF_OK with ok = false where they differ;
+ * errors are for what could not be run. */
+ff_code ff_verify_bundle(const ff_manifest *manifest, const char *model_path, ff_engine *engine,
+                         uint64_t seed, const ff_tensor *inputs, int input_count,
+                         void (*progress)(void *user, int done, int all, const char *what),
+                         void *user, ff_verify *out, ff_err *err);
+void ff_verify_clean(ff_verify *verify);
+
+#endif

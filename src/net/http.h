@@ -1,0 +1,92 @@
+/*
+ * HTTP client: many requests in flight on one thread (libcurl multi, HTTP/1.1, connections kept).
+ *
+ * A client belongs to one thread. Requests are started, then driven by ff_http_poll; each calls its
+ * `done` exactly once, from within poll (never from start). No proxy from the environment, no
+ * redirects, no `Expect: 100-continue`. Connections idle for 4 s are not used again (S3 closes
+ * them at about 5 s; a thawed function finds dead sockets); a request that fails on a reused
+ * connection before any response byte is sent once more on a fresh one.
+ */
+#ifndef FF_NET_HTTP_H
+#define FF_NET_HTTP_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+typedef struct ff_http ff_http;
+
+typedef struct ff_http_header {
+    const char *name;
+    const char *value;
+} ff_http_header;
+
+/* A body in pieces, sent in order without joining them. Borrowed until done is called. */
+#define FF_HTTP_BODY_PARTS 4
+typedef struct ff_http_body {
+    int count;
+    ff_bytes part[FF_HTTP_BODY_PARTS];
+} ff_http_body;
+
+typedef struct ff_http_response {
+    int status;       /* 0 where there is none */
+    ff_buf body;      /* the callback may take it (set to zeros); freed otherwise */
+    int header_count; /* lower-case names; at most FF_MAX_HTTP_HEADERS kept */
+    const ff_http_header *headers;
+    int64_t sent_ns;       /* monotonic: the whole request body was handed to the kernel */
+    int64_t first_byte_ns; /* first byte of the response */
+    int64_t done_ns;
+    uint64_t sent_bytes, received_bytes; /* bodies */
+    int retries;                         /* on fresh connections */
+} ff_http_response;
+
+/* code: FF_OK where a response came, whatever its status; otherwise UNAVAILABLE (refused, closed,
+ * DNS), TIMEOUT (deadline), LIMIT (max_response), CANCELLED, FORMAT (not HTTP). err is never NULL.
+ */
+typedef void (*ff_http_done)(void *user, ff_code code, const ff_err *err,
+                             ff_http_response *response);
+
+typedef struct ff_http_request {
+    const char *method;
+    const char *url;
+    const ff_http_header *headers; /* copied at start */
+    int header_count;
+    ff_http_body body;   /* parts are borrowed until done */
+    size_t max_response; /* bytes of the body; 0 = none accepted */
+    int64_t deadline_ns;
+    int64_t idle_timeout_ms; /* no byte for so long = TIMEOUT; 0 = none */
+    ff_http_done done;
+    void *user;
+} ff_http_request;
+
+typedef struct ff_http_options {
+    int max_connections_per_host; /* 0 = 64 */
+    const char *ca_bundle;        /* NULL = the system's; TLS is always verified */
+} ff_http_options;
+
+ff_code ff_http_new(const ff_http_options *options, ff_http **out, ff_err *err);
+/* Cancels what is in flight (each done gets FF_CANCELLED). Accepts NULL. */
+void ff_http_free(ff_http *http);
+
+/* Starts a request; *id names it for cancel. FF_USAGE for a URL that cannot be one. */
+ff_code ff_http_start(ff_http *http, const ff_http_request *request, uint64_t *id, ff_err *err);
+void ff_http_cancel(ff_http *http, uint64_t id); /* done is called before this returns */
+int ff_http_in_flight(const ff_http *http);
+/* Moves bytes and calls done for what ended. Waits until something happens or until_ns; pass 0 to
+ * do only what is ready (between encoding two bodies). */
+ff_code ff_http_poll(ff_http *http, int64_t until_ns, ff_err *err);
+/* Polls until nothing is in flight. */
+ff_code ff_http_drain(ff_http *http, ff_err *err);
+
+/* One request, waited for. The response is the caller's: ff_http_response_clean. */
+ff_code ff_http_perform(ff_http *http, ff_http_request *request, ff_http_response *out,
+                        ff_err *err);
+void ff_http_response_clean(ff_http_response *response);
+const char *ff_http_response_header(const ff_http_response *response, const char *name); /* NULL */
+
+/* Percent-encodes all but A-Za-z0-9-_.~ (and '/' where keep_slash), appended to buf. */
+ff_code ff_http_encode(const char *text, size_t len, bool keep_slash, ff_buf *buf, ff_err *err);
+/* Decodes in place; returns the new length, or -1 for a bad escape. */
+int64_t ff_http_decode(char *text, size_t len);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * HTTP/1.1 server on libmicrohttpd: a thread a connection, bounded; handlers may block.
+ *
+ * The handler is called once a request, with the whole body (bounded by what `admit` allows), and
+ * returns its response. Total deadline a request; idle connections end. SIGPIPE is ignored.
+ */
+#ifndef FF_NET_SERVER_H
+#define FF_NET_SERVER_H
+
+#include "base/buf.h"
+#include "net/http.h"
+
+typedef struct ff_server ff_server;
+
+typedef struct ff_server_request {
+    const char *method;
+    const char *raw_path;  /* as sent, percent-encoded, without the query */
+    const char *raw_query; /* as sent, without '?'; "" where there is none */
+    const char *path;      /* raw_path decoded */
+    int header_count;
+    const ff_http_header *headers; /* names as sent */
+    ff_bytes body;
+    void *connection; /* private */
+} ff_server_request;
+
+typedef struct ff_server_response {
+    int status;
+    int header_count;
+    ff_http_header headers[24];   /* names static or in arena; values in arena */
+    ff_arena *arena;              /* lives until the response is sent */
+    ff_buf body;                  /* taken by the server */
+    ff_bytes view;                /* used where body is empty; must live until sent */
+    void (*release)(void *owner); /* called once the view was sent */
+    void *owner;
+    const char *file; /* or: this range of a file */
+    uint64_t file_offset, file_length;
+    bool head_only; /* Content-Length of the body, but no body (HEAD) */
+    uint64_t head_length;
+    bool close; /* close the connection afterwards */
+} ff_server_response;
+
+typedef struct ff_server_options {
+    const char *bind;           /* NULL = 127.0.0.1 */
+    int port;                   /* 0 = any free one */
+    int max_connections;        /* 0 = 512 */
+    int64_t request_timeout_ms; /* from first byte to whole body; 0 = 300000 */
+    /* Before the body is read: how many bytes it may have (FF_LIMIT -> 413, closed) */
+    size_t (*admit)(void *user, const ff_server_request *head);
+    void (*handle)(void *user, const ff_server_request *request, ff_server_response *response);
+    void *user;
+} ff_server_options;
+
+/* FF_BUSY where the port is taken (named). */
+ff_code ff_server_new(const ff_server_options *options, ff_server **out, ff_err *err);
+int ff_server_port(const ff_server *server);
+/* Stops accepting, waits for handlers to return (they must be told by the owner), frees. */
+void ff_server_free(ff_server *server); /* accepts NULL */
+
+const char *ff_server_header(const ff_server_request *request, const char *name); /* NULL */
+/* The decoded value of a query parameter, in arena memory: "" where it has none, NULL if absent. */
+const char *ff_server_query(const ff_server_request *request, ff_arena *arena, const char *name);
+/* Is the client still there? For handlers that wait long. */
+bool ff_server_client_gone(const ff_server_request *request);
+void ff_server_add_header(ff_server_response *response, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A whole text response with its Content-Type. */
+void ff_server_text(ff_server_response *response, int status, const char *type, const char *text);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * Plans: which stages, how each is split, and what the planner predicted. plan.json:
+ *
+ * {"format": 1, "planner": "grid", "model": {"path" (relative to the plan), "sha256", "nodes"},
+ *  "shapes": {"x": [1, 3, 640, 640]},
+ *  "stages": [{"begin": 0, "end": 12, "split": "grid 2x2", "workers": 4, "flops", "weights_bytes",
+ *              "inputs": [{"name", "bytes", "route"}], "outputs": [...]}],
+ *  "predicted": null, "planning_ms": 1.2}
+ *
+ * begin and end are node indices in the loaded graph's order (ff_onnx_load), checked on reading by
+ * "nodes" and the names of the tensors that cross. Opens no file: what it needs comes in as data.
+ */
+#ifndef FF_PLAN_PLAN_H
+#define FF_PLAN_PLAN_H
+
+#include "base/json.h"
+#include "graph/onnx.h"
+#include "split/split.h"
+
+typedef struct ff_plan_tensor {
+    const char *name;
+    uint64_t bytes; /* of the largest part that travels */
+} ff_plan_tensor;
+
+typedef struct ff_plan_stage {
+    ff_stage stage;
+    uint64_t flops;
+    uint64_t weight_bytes; /* summed over the pieces */
+    double halo;           /* extra FLOPs of the pieces, as a ratio of the stage's */
+    int in_count;
+    ff_plan_tensor *in;
+    int out_count;
+    ff_plan_tensor *out;
+} ff_plan_stage;
+
+typedef struct ff_plan {
+    ff_arena *arena;
+    const char *planner;
+    const char *model_path; /* as in the file */
+    const char *model_sha256;
+    int node_count;
+    int shape_count;
+    ff_onnx_shape *shapes;
+    int stage_count;
+    ff_plan_stage *stage;
+    double planning_ms;
+} ff_plan;
+
+typedef struct ff_plan_options {
+    const char *planner; /* "single", "grid" */
+    int rows, cols;      /* grid */
+    int stages;          /* wanted number of grid stages, 0 = the planner's choice */
+} ff_plan_options;
+
+/* FF_USAGE for an unknown planner; FF_UNSUPPORTED never: what no grid passes runs local. */
+ff_code ff_plan_make(const ff_graph *g, const ff_plan_options *options, ff_plan **out, ff_err *err);
+ff_code ff_plan_parse(ff_bytes json, ff_plan **out, ff_err *err);
+/* Does the plan fit this graph? FF_FORMAT tells where not. */
+ff_code ff_plan_check(const ff_plan *plan, const ff_graph *g, ff_err *err);
+ff_code ff_plan_emit(const ff_plan *plan, ff_buf *json, ff_err *err);
+void ff_plan_free(ff_plan *plan); /* accepts NULL */
+
+#endif
