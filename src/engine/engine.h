@@ -20,8 +20,8 @@ void ff_engine_free(ff_engine *engine); /* accepts NULL; after its sessions */
 const char *ff_engine_version(void);
 
 typedef struct ff_session_options {
-    bool stored;      /* saved by ff_engine_optimise: no optimising, no prepacking, map weights */
-    bool plain;       /* ONNX Runtime's own defaults (ALL), but for threads: the reference */
+    bool stored; /* saved by ff_engine_optimise: no optimising, no prepacking, map weights */
+    bool plain;  /* ONNX Runtime's own defaults (ALL), but for threads: the reference */
 } ff_session_options;
 
 ff_code ff_session_open(ff_engine *engine, const char *path, const ff_session_options *options,
@@ -52,7 +52,8 @@ typedef enum ff_form {
  * and more in weights_name beside it. */
 ff_code ff_engine_optimise(ff_engine *engine, const char *model, ff_form form,
                            const char *model_path, const char *weights_name, ff_err *err);
-/* NCHWc block size of this CPU: 16 (AVX-512), 8 (AVX, AVX2), 4 (NEON); 1 = none. */
+/* NCHWc block size of ONNX Runtime on this CPU: 16 (AVX-512; ARM64), 8 (other x86-64); 1 = none.
+ * ONNX Runtime does not tell: this repeats its tests (mlas/lib/platform.cpp). */
 int ff_engine_nchwc_block(void);
 /* "x86_64 avx512" and the like, for manifests and messages. */
 const char *ff_engine_cpu(void);
