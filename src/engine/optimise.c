@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/file.h"
 #include "engine/engine_int.h"
@@ -59,8 +60,19 @@ static ff_code write_optimised(ff_engine *engine, const char *model, ff_form for
                         "optimising a model", err);
     ff_ort()->ReleaseSessionOptions(options);
     ff_ort()->ReleaseSession(session);
-    if (code)
+    if (code && code != FF_IO) /* FF_IO is the other file's */
         ff_err_in_file(err, model);
+    return code;
+}
+
+/* ONNX Runtime does not tell why it could not write: is the disk full? */
+static ff_code write_failed(const char *dir, const char *model_path, ff_err *err)
+{
+    struct statvfs disk;
+    ff_code code = FF_IO;
+    if (statvfs(dir, &disk) == 0 && disk.f_bavail < 256) /* blocks: about a megabyte */
+        code = ff_err_set(err, FF_NO_SPACE, "writing the optimised model: no space left");
+    ff_err_in_file(err, model_path);
     return code;
 }
 
@@ -103,6 +115,8 @@ ff_code ff_engine_optimise(ff_engine *engine, const char *model, ff_form form,
     code = ff_path_join(temporary, ff_path_base(model_path), path, err);
     if (!code)
         code = write_optimised(engine, model, form, path, weights_name, err);
+    if (code == FF_IO)
+        code = write_failed(temporary, model_path, err);
     if (!code)
         code = move_both(temporary, dir, weights_name, model_path, err);
     ff_dir_remove(temporary, NULL);

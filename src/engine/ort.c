@@ -94,8 +94,8 @@ static ff_code code_of(OrtErrorCode code, ff_ort_phase phase, const char *messag
 {
     if (strstr(message, "bad_alloc") || strstr(message, "Failed to allocate memory"))
         return FF_NO_MEMORY;
-    if (strstr(message, "No space left"))
-        return FF_NO_SPACE;
+    if (strstr(message, "Failed to write") || strstr(message, "serialization failed"))
+        return FF_IO;
     switch (code) {
     case ORT_INVALID_ARGUMENT:
     case ORT_INVALID_PROTOBUF:
@@ -117,7 +117,8 @@ ff_code ff_ort_check(OrtStatus *status, ff_ort_phase phase, const char *what, ff
         return FF_OK;
     char line[900];
     const char *message = ff_ort()->GetErrorMessage(status);
-    snprintf(line, sizeof line, "%s", message);
+    const char *inner = strstr(message, "[ONNXRuntimeError] : "); /* behind a place in its source */
+    snprintf(line, sizeof line, "%s", inner ? inner : message);
     for (char *at = line; *at; at++)
         if (*at == '\n' || *at == '\r' || *at == '\t')
             *at = ' ';
