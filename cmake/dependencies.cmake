@@ -7,6 +7,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(CURL 7.68 REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(STB REQUIRED IMPORTED_TARGET stb)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 find_program(PROTOC_C protoc-c REQUIRED)
@@ -41,9 +42,6 @@ if(NOT YYJSON_LIBRARY OR NOT YYJSON_INCLUDE)
     message(FATAL_ERROR "yyjson not found: run `make deps`")
 endif()
 ff_imported(ff::yyjson ${YYJSON_LIBRARY} ${YYJSON_INCLUDE})
-
-# stb_image is header-only.
-find_path(STB_INCLUDE stb/stb_image.h)
 
 # ONNX's messages, generated from Debian's onnx.proto (not ours: no warnings asked of it).
 set(pb_dir ${CMAKE_BINARY_DIR}/generated)
