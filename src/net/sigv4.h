@@ -59,9 +59,13 @@ typedef struct ff_sigv4_claim {
 } ff_sigv4_claim;
 
 /* FF_DENIED with S3's error code in the message's beginning: "SignatureDoesNotMatch: ...",
- * "InvalidAccessKeyId", "RequestTimeTooSkewed", "MissingSecurityHeader", "AccessDenied",
- * "AuthorizationHeaderMalformed". headers: all received. body_hash: the value to be used as
- * payload hash (for s3 the received x-amz-content-sha256; otherwise of the body). */
+ * "InvalidAccessKeyId", "InvalidToken", "RequestTimeTooSkewed", "MissingSecurityHeader",
+ * "AccessDenied" (not signed at all, expired, a header that must be signed is not),
+ * "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError". headers: all received, of
+ * which the host and every x-amz-* must be signed. payload_hash: hex SHA-256 of the body, or the
+ * received x-amz-content-sha256; NULL takes the latter from the headers (UNSIGNED-PAYLOAD where a
+ * presigned request has none), and the caller then checks the body against it. The clock may be 15
+ * minutes off. Signatures are compared in constant time. */
 ff_code ff_sigv4_verify(const char *method, const char *raw_path, const char *raw_query,
                         const ff_http_header *headers, int header_count, const char *payload_hash,
                         const ff_credentials *credentials, int64_t now_epoch_ms,
