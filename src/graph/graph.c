@@ -38,6 +38,7 @@ void ff_graph_free(ff_graph *g)
         ff_mem_free(x->owned[i]);
     }
     ff_mem_free(x->owned);
+    ff_mem_free(x->cells);
     ff_mem_free(x->slots);
     ff_mem_free(x->reader_at);
     ff_mem_free(x->readers);

@@ -18,6 +18,9 @@ typedef struct ff_graph_index {
     /* is value v a graph output; output_room bytes */
     int output_room;
     uint8_t *is_output;
+    /* by value: the elements that the last inference knew, or NULL; cell_values entries */
+    int cell_values;
+    const union ff_cell **cells;
     /* blocks of ff_mem_try that live as long as the graph */
     int owned_count, owned_room;
     void **owned;

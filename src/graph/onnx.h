@@ -21,8 +21,8 @@ typedef struct ff_onnx_shape {
 ff_code ff_onnx_load(const char *path, const ff_onnx_shape *shapes, int shape_count, ff_graph **out,
                      ff_err *err);
 /* The same from memory (bytes must outlive the graph); dir = folder for external data, or NULL. */
-ff_code ff_onnx_parse(ff_bytes bytes, const char *dir, const ff_onnx_shape *shapes,
-                      int shape_count, ff_graph **out, ff_err *err);
+ff_code ff_onnx_parse(ff_bytes bytes, const char *dir, const ff_onnx_shape *shapes, int shape_count,
+                      ff_graph **out, ff_err *err);
 
 /* Where a weight's bytes are in an external file. */
 typedef struct ff_onnx_place {
@@ -34,7 +34,8 @@ typedef struct ff_onnx_place {
  * is written as external data {location, offset, length} (places is indexed by value). */
 ff_code ff_onnx_emit(const ff_graph *g, const char *location, const ff_onnx_place *places,
                      ff_buf *buf, ff_err *err);
-/* The model with all weights inside, streamed to a file (peak memory: the head, not the weights). */
+/* The model with all weights inside, streamed to a file (peak memory: the head, not the weights).
+ */
 ff_code ff_onnx_write(const ff_graph *g, const char *path, ff_err *err);
 
 #endif
