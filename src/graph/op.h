@@ -16,7 +16,8 @@ typedef enum ff_axis_kind {
     FF_AXIS_SAME,   /* in [lo, hi) = out [lo, hi) on in_axis */
     FF_AXIS_BCAST,  /* broadcast: in_axis has length 1 and always gives [0, 1) */
     FF_AXIS_WINDOW, /* convolution or pooling: lo*stride - pad .. (hi-1)*stride - pad + extent */
-    FF_AXIS_SPREAD, /* transposed convolution, upsampling: the inputs that reach [lo, hi) */
+    FF_AXIS_SPREAD, /* transposed convolution: the inputs that reach [lo, hi) */
+    FF_AXIS_BLOCKS, /* upsampling: as SPREAD, and whole blocks of stride outputs an input */
     FF_AXIS_SHIFT,  /* Pad, Slice: in = out + offset, clipped to the input */
     FF_AXIS_ALL     /* needs the whole axis for any output: a split of this axis ends here */
 } ff_axis_kind;
@@ -24,11 +25,12 @@ typedef enum ff_axis_kind {
 typedef struct ff_axis_map {
     ff_axis_kind kind;
     int in_axis;
-    int64_t in_len;  /* length of the whole input axis */
-    int64_t stride;  /* WINDOW; the upsampling factor of SPREAD */
-    int64_t extent;  /* (kernel - 1) * dilation + 1 */
-    int64_t pad;     /* at the beginning */
-    int64_t offset;  /* SHIFT */
+    int64_t in_len; /* length of the whole input axis */
+    int64_t stride; /* WINDOW; the upsampling factor of SPREAD and BLOCKS */
+    int64_t
+        extent;  /* (kernel - 1) * dilation + 1; of SPREAD, BLOCKS: outputs that an input reaches */
+    int64_t pad; /* at the beginning */
+    int64_t offset; /* SHIFT */
 } ff_axis_map;
 
 /* The needs of one node for one output region. */
@@ -38,23 +40,41 @@ typedef struct ff_need {
 } ff_need;
 
 /* Can output axis `axis` (of output 0) of the node be cut? If not, why gets the reason
- * ("GlobalAveragePool reads the whole map"). */
+ * ("needs the whole of axis 2"). False where a shape that matters is unknown. */
 bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t why_size);
 
 /* How output axis maps to input number `input`. Only where ff_op_passes. */
 ff_axis_map ff_op_axis(const ff_graph *g, int node, int axis, int input);
 
-/* What the node needs of each input (need[0..in_count)) for region `out` of its outputs. Axes that
- * are whole in `out` are whole in the inputs that share them. */
+/* The part of output number k that goes with part `out` of output 0: the same on the axes that are
+ * cut, whole on the others. */
+ff_region ff_op_output_region(const ff_graph *g, int node, const ff_region *out, int k);
+
+/* What the node needs of each input (need[0..in_count)) for region `out` of output 0. Axes that
+ * are whole in `out` are whole in the inputs that share them. Never empty where read.
+ * FF_UNSUPPORTED names the node and the axis that it does not pass. */
 ff_code ff_op_needs(const ff_graph *g, int node, const ff_region *out, ff_need *need, ff_err *err);
 
-/* Adds to piece graph p the node as it computes `out` from inputs that hold exactly `have[i]`
- * (regions of the whole tensors, same index as node inputs; values in[i] of p): attributes as in
- * the whole graph but for explicit pads (auto_pad replaced), sizes, and constants that depend on
- * the region, which it adds to p as weights. May add more than one node (e.g. a Slice or a Pad
- * before or after). out_values: the values of p to produce. */
-ff_code ff_op_emit(const ff_graph *g, int node, const ff_region *out, const ff_region *have,
-                   ff_graph *p, const int *in, const int *out_values, ff_err *err);
+/* Adds to piece graph p the node as it computes region `out` from inputs that hold exactly what
+ * ff_op_needs asks for (in[i]: their values in p; ignored where not read): attributes as in the
+ * whole graph but for explicit pads (auto_pad replaced), sizes, and constants that depend on the
+ * region, which it adds to p as weights. May add more than one node (a Slice behind an op that
+ * computes more than was asked for). out_values: the values of p to produce, FF_NO_VALUE where the
+ * node omits an output. */
+ff_code ff_op_emit(const ff_graph *g, int node, const ff_region *out, ff_graph *p, const int *in,
+                   const int *out_values, ff_err *err);
+
+/* Adds the node to p as it stands, any op, with its subgraphs; captured: the values of p that they
+ * read, by the same names. */
+void ff_op_copy(const ff_graph *g, int node, ff_graph *p, const int *in, const int *out_values,
+                const int *captured);
+
+/* Adds a Slice to p: value v holds `have` of a tensor, value out gets `part` of it. */
+ff_code ff_op_emit_slice(const ff_graph *g, ff_graph *p, int v, const ff_region *have,
+                         const ff_region *part, int out, ff_err *err);
+
+/* base, or base with a number behind it: a name that no value of g or p has. In p's arena. */
+const char *ff_op_fresh_name(const ff_graph *g, const ff_graph *p, const char *base);
 
 /* The table, for docs and inspect: number of ops, and each one's name and what it passes. */
 int ff_op_count(void);

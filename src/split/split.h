@@ -33,7 +33,7 @@ typedef struct ff_stage {
 typedef struct ff_part {
     int value; /* in the whole graph */
     ff_region region;
-    bool add;  /* gather: added, not placed */
+    bool add; /* gather: added, not placed */
 } ff_part;
 
 typedef struct ff_piece {
