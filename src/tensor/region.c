@@ -131,6 +131,35 @@ static bool rows_next(const rows *r, int64_t at[FF_MAX_RANK], size_t *offset)
     return false;
 }
 
+ff_code ff_runs_init(ff_runs *runs, const ff_region *region, const ff_shape *shape, ff_dtype dtype,
+                     ff_err *err)
+{
+    ff_code code = ff_region_check(region, shape, err);
+    if (code)
+        return code;
+    rows r = rows_of(region, shape, dtype);
+    *runs = (ff_runs){.run_bytes = r.run_bytes, .next = r.offset, .outer = r.outer};
+    memcpy(runs->count, r.count, sizeof r.count);
+    memcpy(runs->stride, r.stride, sizeof r.stride);
+    return FF_OK;
+}
+
+bool ff_runs_next(ff_runs *runs, size_t *offset)
+{
+    if (runs->done)
+        return false;
+    *offset = runs->next;
+    for (int i = runs->outer - 1; i >= 0; i--) {
+        runs->next += runs->stride[i];
+        if (++runs->at[i] < runs->count[i])
+            return true;
+        runs->next -= (size_t)runs->count[i] * runs->stride[i];
+        runs->at[i] = 0;
+    }
+    runs->done = true;
+    return true;
+}
+
 bool ff_region_contiguous(const ff_region *region, const ff_shape *shape, ff_dtype dtype,
                           size_t *offset)
 {

@@ -29,6 +29,20 @@ const char *ff_region_text(const ff_region *region, char *text, size_t size);
 /* Is the region one run of bytes of the whole (so that a view serves)? Its offset in bytes. */
 bool ff_region_contiguous(const ff_region *region, const ff_shape *shape, ff_dtype dtype,
                           size_t *offset);
+/* The runs of contiguous bytes that a region is made of, in the order of its elements. */
+typedef struct ff_runs {
+    size_t run_bytes; /* of every run */
+    size_t next;      /* offset of the next one in the whole */
+    bool done;
+    int outer; /* axes 0 .. outer-1 count runs */
+    int64_t at[FF_MAX_RANK], count[FF_MAX_RANK];
+    size_t stride[FF_MAX_RANK]; /* bytes */
+} ff_runs;
+/* Fails as ff_region_check. */
+ff_code ff_runs_init(ff_runs *runs, const ff_region *region, const ff_shape *shape, ff_dtype dtype,
+                     ff_err *err);
+/* The offset in bytes of the next run; false where there is none. */
+bool ff_runs_next(ff_runs *runs, size_t *offset);
 /* whole[region] -> dense bytes at out (room for the region's bytes). */
 ff_code ff_region_slice(const ff_tensor *whole, const ff_region *region, void *out, ff_err *err);
 /* dense bytes -> whole[region] = part. part's dtype and shape must be the region's. */

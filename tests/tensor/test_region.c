@@ -213,6 +213,36 @@ static void test_refused(void **state)
     assert_int_equal(ff_region_add(&whole, &good, &part, &err), FF_UNSUPPORTED);
 }
 
+/* The runs joined are the slice. */
+static void test_runs(void **state)
+{
+    (void)state;
+    static const ff_region regions[] = {{3, {0, 0, 0}, {4, 5, 6}},
+                                        {3, {1, 0, 0}, {3, 5, 6}},
+                                        {3, {0, 1, 0}, {4, 3, 6}},
+                                        {3, {0, 1, 2}, {4, 3, 5}}};
+    static const size_t counts[] = {1, 1, 4, 8};
+    uint8_t data[4 * 5 * 6], joined[4 * 5 * 6], sliced[4 * 5 * 6];
+    ff_tensor whole;
+    ff_shape shape = {3, {4, 5, 6}};
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)i;
+    assert_int_equal(ff_tensor_view(FF_DTYPE_U8, &shape, data, sizeof data, &whole, NULL), FF_OK);
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
+        ff_runs runs;
+        size_t offset = 0, count = 0, done = 0;
+        assert_int_equal(ff_runs_init(&runs, &regions[i], &shape, FF_DTYPE_U8, NULL), FF_OK);
+        for (; ff_runs_next(&runs, &offset); count++, done += runs.run_bytes)
+            memcpy(joined + done, data + offset, runs.run_bytes);
+        assert_int_equal(count, counts[i]);
+        assert_int_equal(ff_region_slice(&whole, &regions[i], sliced, NULL), FF_OK);
+        assert_memory_equal(joined, sliced, done);
+    }
+    ff_runs runs;
+    ff_region outside = {3, {0, 0, 0}, {4, 5, 7}};
+    assert_int_equal(ff_runs_init(&runs, &outside, &shape, FF_DTYPE_U8, NULL), FF_FORMAT);
+}
+
 static void test_boxes(void **state)
 {
     (void)state;
@@ -245,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_tiles_make_the_whole),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_runs),
         cmocka_unit_test(test_boxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
