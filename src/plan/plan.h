@@ -4,11 +4,12 @@
  * {"format": 1, "planner": "grid", "model": {"path" (relative to the plan), "sha256", "nodes"},
  *  "shapes": {"x": [1, 3, 640, 640]},
  *  "stages": [{"begin": 0, "end": 12, "split": "grid 2x2", "workers": 4, "flops", "weights_bytes",
- *              "inputs": [{"name", "bytes", "route"}], "outputs": [...]}],
- *  "predicted": null, "planning_ms": 1.2}
+ *              "halo_flops_ratio", "inputs": [{"name", "bytes", "route": null}], "outputs":
+ * [...]}], "predicted": null, "planning_ms": 1.2}
  *
  * begin and end are node indices in the loaded graph's order (ff_onnx_load), checked on reading by
- * "nodes" and the names of the tensors that cross. Opens no file: what it needs comes in as data.
+ * "nodes" and the names of the tensors that cross. A route of null is decided at each request.
+ * Opens no file: what it needs comes in as data.
  */
 #ifndef FF_PLAN_PLAN_H
 #define FF_PLAN_PLAN_H
@@ -16,6 +17,9 @@
 #include "base/json.h"
 #include "graph/onnx.h"
 #include "split/split.h"
+
+#define FF_MAX_PLAN_BYTES  (64u << 20) /* of a plan.json */
+#define FF_MAX_PLAN_SHAPES 1024        /* of inputs */
 
 typedef struct ff_plan_tensor {
     const char *name;
@@ -52,8 +56,13 @@ typedef struct ff_plan_options {
     int stages;          /* wanted number of grid stages, 0 = the planner's choice */
 } ff_plan_options;
 
-/* FF_USAGE for an unknown planner; FF_UNSUPPORTED never: what no grid passes runs local. */
+/* FF_USAGE for an unknown planner; FF_UNSUPPORTED never: what no grid passes runs local. The
+ * model's path is the graph's, its hash "", and no shapes are held, until ff_plan_set_model. */
 ff_code ff_plan_make(const ff_graph *g, const ff_plan_options *options, ff_plan **out, ff_err *err);
+/* What the plan says about its model; all is copied. FF_USAGE where sha256 is no 64 hex digits. */
+ff_code ff_plan_set_model(ff_plan *plan, const char *path, const char *sha256,
+                          const ff_onnx_shape *shapes, int shape_count, ff_err *err);
+/* FF_FORMAT names the member at fault, FF_LIMIT the bound. */
 ff_code ff_plan_parse(ff_bytes json, ff_plan **out, ff_err *err);
 /* Does the plan fit this graph? FF_FORMAT tells where not. */
 ff_code ff_plan_check(const ff_plan *plan, const ff_graph *g, ff_err *err);

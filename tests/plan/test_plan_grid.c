@@ -1,0 +1,195 @@
+/* The grid planner on the zoo's networks, on a long chain, and on the text detector. */
+#include "plan/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "graph/onnx.h"
+#include "zoo/zoo.h"
+
+static ff_graph *zoo_model(const char *name)
+{
+    char path[128];
+    const ff_zoo_options options = {.width_num = 1, .width_den = 4};
+    ff_err err = {0};
+    ff_graph *g = NULL;
+    snprintf(path, sizeof path, "plan-%d-%s.onnx", (int)getpid(), name);
+    if (ff_zoo_write(name, &options, path, &err) != FF_OK ||
+        ff_onnx_load(path, NULL, 0, &g, &err) != FF_OK)
+        fail_msg("%s", err.message);
+    (void)unlink(path);
+    return g;
+}
+
+static int grid_stages(const ff_plan *plan)
+{
+    int count = 0;
+    for (int s = 0; s < plan->stage_count; s++)
+        count += plan->stage[s].stage.split.kind == FF_SPLIT_GRID ? 1 : 0;
+    return count;
+}
+
+/* Stages cover all nodes, locals are joined, grid stages pass and are worth it. */
+static void check_plan(const ff_plan *plan, const ff_graph *g)
+{
+    int begin = 0;
+    bool local = false;
+    double all = 0;
+    for (int n = 0; n < g->node_count; n++)
+        all += (double)ff_node_flops(g, n);
+    for (int s = 0; s < plan->stage_count; s++) {
+        const ff_plan_stage *stage = &plan->stage[s];
+        assert_int_equal(stage->stage.begin, begin);
+        assert_true(stage->stage.end > begin);
+        begin = stage->stage.end;
+        bool now_local = stage->stage.split.kind == FF_SPLIT_LOCAL;
+        assert_false(local && now_local);
+        local = now_local;
+        assert_true(local || (double)stage->flops >= 0.0199 * all);
+        assert_true(stage->halo >= -1e-9);
+        assert_true(stage->out_count > 0);
+    }
+    assert_int_equal(begin, g->node_count);
+    assert_int_equal(ff_plan_check(plan, g, NULL), FF_OK);
+}
+
+static void networks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int rows, cols, wanted, grid;
+    } cases[] = {
+        {"resnet50-v1", 2, 2, 1, 1}, {"resnet50-v1", 2, 2, 4, 4}, {"resnet50-v2", 1, 2, 5, 5},
+        {"wrn34-1", 1, 4, 3, 3},     {"wrn50-1", 3, 3, 7, 7},     {"vgg16", 2, 2, 5, 5},
+        {"vgg11", 1, 1, 2, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ff_graph *g = zoo_model(cases[i].name);
+        const ff_plan_options options = {"grid", cases[i].rows, cases[i].cols, cases[i].wanted};
+        ff_plan *plan = NULL;
+        assert_int_equal(ff_plan_make(g, &options, &plan, NULL), FF_OK);
+        check_plan(plan, g);
+        assert_int_equal(grid_stages(plan), cases[i].grid);
+        double least = 1e300, most = 0;
+        for (int s = 0; s < plan->stage_count; s++) {
+            const ff_plan_stage *stage = &plan->stage[s];
+            if (stage->stage.split.kind != FF_SPLIT_GRID)
+                continue;
+            assert_int_equal(stage->in_count, 1); /* cut where one tensor crosses */
+            assert_int_equal(stage->out_count, 1);
+            least = (double)stage->flops < least ? (double)stage->flops : least;
+            most = (double)stage->flops > most ? (double)stage->flops : most;
+        }
+        if (most >= 2.5 * least) /* about equal: blocks are not cut */
+            fail_msg("%s: stages of %g to %g FLOPs", cases[i].name, least, most);
+        /* what is left for the master is the classifier */
+        assert_int_equal(plan->stage[plan->stage_count - 1].stage.split.kind, FF_SPLIT_LOCAL);
+        ff_plan_free(plan);
+        ff_graph_free(g);
+    }
+}
+
+static void default_number_of_stages(void **state)
+{
+    (void)state;
+    ff_graph *g = zoo_model("vgg16");
+    const ff_plan_options one = {"grid", 2, 2, 1}, own = {"grid", 2, 2, 0};
+    ff_plan *a = NULL, *b = NULL;
+    assert_int_equal(ff_plan_make(g, &one, &a, NULL), FF_OK);
+    assert_int_equal(ff_plan_make(g, &own, &b, NULL), FF_OK);
+    check_plan(b, g);
+    assert_true(a->stage[0].halo > 0.2); /* one deep stage computes much twice */
+    double flops = 0, extra = 0;
+    for (int s = 0; s < b->stage_count; s++) {
+        flops += (double)b->stage[s].flops;
+        extra += (double)b->stage[s].flops * b->stage[s].halo;
+    }
+    assert_true(extra <= 0.2 * flops);
+    assert_true(grid_stages(b) > 1 && grid_stages(b) <= 8);
+    ff_plan_free(a);
+    ff_plan_free(b);
+    ff_graph_free(g);
+}
+
+/* Thousands of nodes take a moment, not minutes. */
+static void long_chain(void **state)
+{
+    (void)state;
+    enum { NODES = 4000 };
+    ff_graph *g = ff_graph_new("chain");
+    const ff_shape shape = {4, {1, 2, 64, 64}};
+    char name[16];
+    int before = 0, v = 0;
+    ff_graph_add_opset(g, "", 13);
+    assert_int_equal(
+        ff_graph_add_value(g, "x", FF_VALUE_INPUT, FF_DTYPE_F32, &shape, &before, NULL), FF_OK);
+    ff_graph_add_input(g, before);
+    for (int n = 0; n < NODES; n++) {
+        snprintf(name, sizeof name, "v%d", n);
+        assert_int_equal(ff_graph_add_value(g, name, FF_VALUE_NODE, FF_DTYPE_F32, &shape, &v, NULL),
+                         FF_OK);
+        ff_graph_add_node(g, "", "Relu", "", &before, 1, &v, 1);
+        before = v;
+    }
+    ff_graph_add_output(g, v);
+    assert_int_equal(ff_graph_seal(g, NULL), FF_OK);
+    const ff_plan_options options = {"grid", 4, 4, 16};
+    ff_plan *plan = NULL;
+    assert_int_equal(ff_plan_make(g, &options, &plan, NULL), FF_OK);
+    check_plan(plan, g);
+    assert_int_equal(plan->stage_count, 16);
+    assert_true(plan->planning_ms < 20000);
+    ff_plan_free(plan);
+    ff_graph_free(g);
+}
+
+/* A real export: the early backbone and the head are on the grid, the middle is not. */
+static void text_detector(void **state)
+{
+    (void)state;
+    const char *path = FF_SOURCE_DIR "/third_party/ocr/ch_PP-OCRv4_det_infer.onnx";
+    const ff_onnx_shape shape = {"x", {4, {1, 3, 640, 640}}};
+    ff_err err = {0};
+    ff_graph *g = NULL;
+    if (!ff_file_exists(path)) {
+        print_message("skipped: %s is not there\n", path);
+        skip();
+    }
+    if (ff_onnx_load(path, &shape, 1, &g, &err) != FF_OK)
+        fail_msg("%s", err.message);
+    const ff_plan_options options = {"grid", 2, 2, 0};
+    ff_plan *plan = NULL;
+    if (ff_plan_make(g, &options, &plan, &err) != FF_OK)
+        fail_msg("%s", err.message);
+    check_plan(plan, g);
+    assert_true(grid_stages(plan) >= 2);
+    int first = -1, last = -1;
+    for (int s = 0; s < plan->stage_count; s++)
+        if (plan->stage[s].stage.split.kind == FF_SPLIT_GRID) {
+            first = first < 0 ? s : first;
+            last = s;
+        }
+    assert_true(plan->stage[first].stage.begin < g->node_count / 10);
+    assert_true(plan->stage[last].stage.end > g->node_count * 9 / 10);
+    assert_true(last - first >= 2); /* something local between them */
+    ff_plan_free(plan);
+    ff_graph_free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks),
+        cmocka_unit_test(default_number_of_stages),
+        cmocka_unit_test(long_chain),
+        cmocka_unit_test(text_detector),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
