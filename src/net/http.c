@@ -208,6 +208,20 @@ void ff_http_cancel(ff_http *http, uint64_t id)
         }
 }
 
+void ff_http_cancel_all(ff_http *http)
+{
+    uint64_t last = http->last_id, found;
+    do { /* a done may end others: each time from the start */
+        found = 0;
+        for (const ff_exchange *x = http->exchanges; x && !found; x = x->next)
+            found = x->id <= last ? x->id : 0;
+        for (const wake *w = http->wakes; w && !found; w = w->next)
+            found = w->id <= last ? w->id : 0;
+        if (found)
+            ff_http_cancel(http, found);
+    } while (found);
+}
+
 int ff_http_in_flight(const ff_http *http)
 {
     return http->in_flight;

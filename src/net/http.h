@@ -85,6 +85,8 @@ ff_code ff_http_after(ff_http *http, int64_t at_ns, ff_http_wake wake, void *use
                       ff_err *err);
 /* Of a request or a wake; fine when it has ended. done is called before this returns. */
 void ff_http_cancel(ff_http *http, uint64_t id);
+/* Of everything that is in flight now, wakes too; not of what their done calls start. */
+void ff_http_cancel_all(ff_http *http);
 int ff_http_in_flight(const ff_http *http); /* requests and wakes that will call back */
 /* Moves bytes and calls done for what ended. Returns when something ended, when nothing is in
  * flight, or at until_ns; pass 0 to do only what is ready (between encoding two bodies). */

@@ -597,6 +597,29 @@ static void test_cancel(void **state)
     ff_http_free(NULL);
 }
 
+static void test_cancel_all(void **state)
+{
+    (void)state;
+    static const raw_step steps[] = {{.hang = true}};
+    raw_server *server = raw_server_start(steps, 1);
+    tally t = {0};
+    ff_http_request request = {.method = "GET",
+                               .url = raw_server_url(server, "/"),
+                               .max_response = 10,
+                               .deadline_ns = FF_NEVER,
+                               .done = count_done,
+                               .user = &t};
+    ff_http_cancel_all(http); /* nothing */
+    assert_int_equal(ff_http_start(http, &request, NULL, NULL), FF_OK);
+    assert_int_equal(ff_http_after(http, FF_NEVER, count_wake, &t, NULL, NULL), FF_OK);
+    assert_int_equal(ff_http_start(http, &request, NULL, NULL), FF_OK);
+    assert_int_equal(ff_http_poll(http, ff_clock_deadline_ms(20), NULL), FF_OK);
+    ff_http_cancel_all(http);
+    assert_int_equal(t.codes[FF_CANCELLED], 3);
+    assert_int_equal(ff_http_in_flight(http), 0);
+    raw_server_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +635,7 @@ int main(void)
         cmocka_unit_test(test_connections_are_bounded),
         cmocka_unit_test(test_wakes),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_cancel_all),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
