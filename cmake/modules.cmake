@@ -100,12 +100,23 @@ function(ff_fuzzers)
     endforeach()
 endfunction()
 
-# bench/bench_*.c: programs, never tests.
-function(ff_benchmarks)
-    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c)
+# bench/bench_*.c and tests/more/*.c: programs that scripts run, never tests. A first line
+# "/* module: engine */" names the module to link; without one it is all of them.
+function(ff_script_programs)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c
+        ${CMAKE_SOURCE_DIR}/tests/more/*.c)
     foreach(source ${sources})
         get_filename_component(name ${source} NAME_WE)
+        file(STRINGS ${source} first LIMIT_COUNT 1)
+        set(module cli)
+        if(first MATCHES "module: *([a-z]+)")
+            set(module ${CMAKE_MATCH_1})
+        endif()
         add_executable(${name} ${source})
-        target_link_libraries(${name} PRIVATE ff_flags ff_cli)
+        target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+        target_link_libraries(${name} PRIVATE ff_flags ff_${module})
+        if(source MATCHES "/tests/more/" AND TARGET ff_test_support)
+            target_link_libraries(${name} PRIVATE ff_test_support)
+        endif()
     endforeach()
 endfunction()
