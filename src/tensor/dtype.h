@@ -28,7 +28,7 @@ typedef enum ff_dtype {
 size_t ff_dtype_bytes(ff_dtype dtype);     /* of one element; 0 for STRING and what is unknown */
 const char *ff_dtype_name(ff_dtype dtype); /* numpy's: "float32"; "bfloat16", "string"; "none" */
 ff_dtype ff_dtype_from_name(const char *name); /* FF_DTYPE_NONE where there is none */
-const char *ff_dtype_npy(ff_dtype dtype);  /* "<f4", "|u1", ...; NULL where numpy has none */
+const char *ff_dtype_npy(ff_dtype dtype);      /* "<f4", "|u1", ...; NULL where numpy has none */
 ff_dtype ff_dtype_from_npy(const char *descr, size_t len);
 bool ff_dtype_is_float(ff_dtype dtype);
 
