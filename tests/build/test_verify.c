@@ -1,0 +1,219 @@
+/* Pieces against whole models: networks, random graphs, the text detector; and what must fail. */
+#include "build/bundle.h"
+
+#include "graph/onnx.h"
+#include "support/random_graph.h"
+
+static ff_engine *engine;
+
+static void build_and_verify(model *m, const char *what)
+{
+    char dir[128];
+    ff_verify v = {0};
+    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
+    must(ff_build_bundle(m->plan, m->g, engine, dir, NULL, err));
+    verify(dir, m->path, engine, &v);
+    int pieces = 0;
+    for (int s = 0; s < v.stage_count; s++) {
+        pieces += v.stage[s].pieces;
+        assert_true(v.stage[s].halo_flops_ratio > -1e-9);
+        assert_true(v.stage[s].halo_flops_ratio <= m->plan->stage[s].halo + 1e-9 &&
+                    v.stage[s].halo_flops_ratio >= m->plan->stage[s].halo - 1e-9);
+    }
+    if (!v.ok || !v.argmax_equal)
+        fail_msg("%s: error %g of %g", what, v.max_abs_error, v.max_abs_reference);
+    assert_int_equal(v.pieces, pieces);
+    assert_int_equal(v.probes_checked, pieces);
+    assert_true(v.max_abs_reference > 0);
+    ff_verify_clean(&v);
+    must(ff_dir_remove(dir, err));
+}
+
+static void networks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"resnet50-v1", "resnet50-v2", "vgg11", "wrn50-2"};
+    static const int grids[][2] = {{1, 2}, {2, 2}, {3, 3}, {1, 4}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        model m;
+        model_zoo(&m, names[i], 8);
+        for (size_t k = 0; k < sizeof grids / sizeof *grids; k++) {
+            model_plan(&m, "grid", grids[k][0], grids[k][1], 3);
+            build_and_verify(&m, names[i]);
+        }
+        model_plan(&m, "single", 0, 0, 0);
+        build_and_verify(&m, names[i]);
+        model_clean(&m);
+    }
+}
+
+static void random_graphs(void **state)
+{
+    (void)state;
+    const char *seed_text = getenv("FF_SEED"), *cases_text = getenv("FF_CASES");
+    uint64_t seed = seed_text == NULL ? 20240 : strtoull(seed_text, NULL, 10);
+    int cases = cases_text == NULL ? 12 : atoi(cases_text);
+    for (int i = 0; i < cases; i++, seed++) {
+        graph_make made;
+        model m = {{0}, NULL, NULL};
+        char what[64];
+        snprintf(what, sizeof what, "FF_SEED=%llu", (unsigned long long)seed);
+        snprintf(m.path, sizeof m.path, "%s/random.onnx", test_dir());
+        random_graph(&made, seed, 14);
+        must(ff_onnx_write(made.g, m.path, err));
+        gm_clean(&made);
+        model_load(&m, NULL);
+        model_plan(&m, "grid", 1 + (int)(seed % 3), 1 + (int)(seed / 3 % 3), (int)(seed % 4));
+        build_and_verify(&m, what);
+        model_clean(&m);
+    }
+}
+
+static void text_detector(void **state)
+{
+    (void)state;
+    const char *path = FF_SOURCE_DIR "/third_party/ocr/ch_PP-OCRv4_det_infer.onnx";
+    const ff_onnx_shape shape = {"x", {4, {1, 3, 320, 320}}};
+    model m = {{0}, NULL, NULL};
+    if (!ff_file_exists(path)) {
+        print_message("skipped: %s is not there\n", path);
+        skip();
+    }
+    snprintf(m.path, sizeof m.path, "%s", path);
+    model_load(&m, &shape);
+    model_plan(&m, "grid", 2, 2, 0);
+    build_and_verify(&m, "text detector");
+    ff_plan_free(m.plan);
+    ff_graph_free(m.g);
+}
+
+/* Given inputs are taken, and checked. */
+static void given_inputs(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128];
+    ff_manifest *manifest = NULL;
+    ff_verify v = {0};
+    ff_tensor x = {0}, wrong = {0};
+    const ff_shape small = {4, {1, 3, 8, 8}};
+    model_zoo(&m, "wrn34-1", 16);
+    model_plan(&m, "grid", 2, 1, 2);
+    snprintf(dir, sizeof dir, "%s/given", test_dir());
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    must(ff_manifest_load(dir, &manifest, err));
+    must(ff_tensor_new(FF_DTYPE_F32, &manifest->in[0].shape, &x, err));
+    must(ff_tensor_new(FF_DTYPE_F32, &small, &wrong, err));
+    memset(x.data, 0, x.bytes);
+    must(ff_verify_bundle(manifest, m.path, engine, 1, &x, 1, NULL, NULL, &v, err));
+    assert_true(v.ok);
+    ff_verify_clean(&v);
+    ff_err told = {0};
+    assert_int_equal(
+        ff_verify_bundle(manifest, m.path, engine, 1, &wrong, 1, NULL, NULL, &v, &told), FF_FORMAT);
+    assert_non_null(strstr(told.message, "found float32 1x3x8x8"));
+    assert_null(v.stage);
+    assert_int_equal(
+        ff_verify_bundle(manifest, "no-such-model.onnx", engine, 1, NULL, 0, NULL, NULL, &v, &told),
+        FF_NOT_FOUND);
+    ff_tensor_clean(&x);
+    ff_tensor_clean(&wrong);
+    ff_manifest_free(manifest);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
+/* Changes bytes of a file: xor over a range. */
+static void damage(const char *path, long from, long count)
+{
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    for (long i = from; i < from + count; i++) {
+        assert_int_equal(fseek(f, i, SEEK_SET), 0);
+        int c = fgetc(f);
+        assert_int_not_equal(c, EOF);
+        assert_int_equal(fseek(f, i, SEEK_SET), 0);
+        assert_int_not_equal(fputc(c ^ 0x41, f), EOF);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A changed weight makes verify say so, and the stages show where it begins. */
+static void damaged_weight(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128], path[300];
+    ff_verify v = {0};
+    model_zoo(&m, "resnet50-v1", 16);
+    model_plan(&m, "grid", 2, 2, 3);
+    snprintf(dir, sizeof dir, "%s/damaged", test_dir());
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    snprintf(path, sizeof path, "%s/s1/weights.bin", dir);
+    damage(path, 3, 1); /* the exponent of the first weight */
+    verify(dir, m.path, engine, &v);
+    assert_false(v.ok);
+    assert_true(v.stage[0].max_abs_error <= 1e-4 * v.stage[0].max_abs_reference);
+    assert_true(v.stage[1].max_abs_error > 1e-4 * v.stage[1].max_abs_reference);
+    assert_true(v.probes_checked < v.pieces);
+    ff_verify_clean(&v);
+    damage(path, 3, 1);
+    verify(dir, m.path, engine, &v);
+    assert_true(v.ok);
+    ff_verify_clean(&v);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
+/* A changed model is no piece of this bundle; a weights file cut short cannot be loaded. */
+static void damaged_model(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128], path[300];
+    ff_verify v = {0};
+    ff_manifest *manifest = NULL;
+    ff_err told = {0};
+    model_zoo(&m, "wrn34-1", 16);
+    model_plan(&m, "grid", 1, 2, 1);
+    snprintf(dir, sizeof dir, "%s/damaged-model", test_dir());
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    must(ff_manifest_load(dir, &manifest, err));
+    snprintf(path, sizeof path, "%s/s0/p1.onnx", dir);
+    damage(path, 40, 1);
+    assert_int_equal(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, &told),
+                     FF_CHECKSUM);
+    assert_non_null(strstr(told.message, "stage 0, piece 1"));
+    damage(path, 40, 1);
+    snprintf(path, sizeof path, "%s/s0/weights.bin", dir);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_not_equal(
+        ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, &told), FF_OK);
+    assert_non_null(strstr(told.message, "stage 0, piece 0"));
+    ff_manifest_free(manifest);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return ff_engine_new(0, &engine, NULL) == FF_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    ff_engine_free(engine);
+    return ff_dir_remove(test_dir(), NULL) == FF_OK ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks),       cmocka_unit_test(random_graphs),
+        cmocka_unit_test(text_detector),  cmocka_unit_test(given_inputs),
+        cmocka_unit_test(damaged_weight), cmocka_unit_test(damaged_model),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
