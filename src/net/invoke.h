@@ -14,7 +14,8 @@
  * retries), FF_DENIED, FF_NOT_FOUND, FF_UNAVAILABLE, FF_TIMEOUT. */
 typedef struct ff_invoke_result {
     ff_buf body;
-    int64_t started_ns, sent_ns, first_byte_ns, done_ns;
+    int64_t started_ns;                      /* of the first attempt */
+    int64_t sent_ns, first_byte_ns, done_ns; /* of the last one */
     uint64_t request_bytes, response_bytes;
     int attempts;
 } ff_invoke_result;
@@ -35,8 +36,10 @@ struct ff_invoker {
     ff_http *http; /* borrowed */
 };
 
-/* Parts of payload are borrowed until done. Retries 429, 502-504 and connection errors with
- * exponential backoff and jitter within the deadline, from the error table. */
+/* Parts of payload are borrowed until done, which is not called where start fails: FF_LIMIT over
+ * max_request. Retries 429, 5xx and connection errors with exponential backoff and jitter within
+ * the deadline, by the error table. A request that failed after it was sent may run twice:
+ * functions are idempotent. */
 ff_code ff_invoke_start(ff_invoker *invoker, const char *function, const ff_http_body *payload,
                         int64_t deadline_ns, ff_invoke_done done, void *user, ff_err *err);
 /* One call, waited for. */
@@ -48,10 +51,14 @@ typedef struct ff_lambda_options {
     const char *endpoint; /* NULL = https://lambda.<region>.amazonaws.com */
     const char *region;
     ff_credentials credentials;
+    int max_attempts; /* 0 = FF_AWS_ATTEMPTS */
 } ff_lambda_options;
 /* From AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL, AWS_REGION or AWS_DEFAULT_REGION, and the
- * credentials' variables. */
+ * credentials' variables; out borrows from the environment. FF_USAGE, FF_DENIED where one is
+ * missing. */
 ff_code ff_lambda_options_from_env(ff_lambda_options *out, ff_err *err);
+/* options are copied. An invoker must outlive its calls: free it when none is in flight, or after
+ * its http client. */
 ff_code ff_lambda_new(ff_http *http, const ff_lambda_options *options, ff_invoker **out,
                       ff_err *err);
 
