@@ -42,19 +42,19 @@ static bool known_bytes(ff_graph *g, int v, ff_bytes *bytes)
     if (!value->has_shape || ff_shape_bytes(&value->shape, value->dtype, &wanted, NULL) != FF_OK) {
         return false;
     }
+    const ff_node *node = &g->nodes[value->producer];
+    int from = node->in_count > 0 ? node->in[0] : FF_NO_VALUE;
+    if (from != FF_NO_VALUE && node->out[0] == v && is_view(node) &&
+        g->values[from].kind == FF_VALUE_WEIGHT && g->values[from].dtype == value->dtype &&
+        g->values[from].data.len == wanted) {
+        *bytes = g->values[from].data;
+        return true;
+    }
     if (v < g->index->cell_values && g->index->cells[v] != NULL) {
         *bytes = folded_bytes(g, value, g->index->cells[v]);
         return true;
     }
-    const ff_node *node = &g->nodes[value->producer];
-    int from = node->in_count > 0 ? node->in[0] : FF_NO_VALUE;
-    if (from == FF_NO_VALUE || node->out[0] != v || !is_view(node) ||
-        g->values[from].kind != FF_VALUE_WEIGHT || g->values[from].dtype != value->dtype ||
-        g->values[from].data.len != wanted) {
-        return false;
-    }
-    *bytes = g->values[from].data;
-    return true;
+    return false;
 }
 
 /* All outputs of the node, or none: an op may not leave out what others of its outputs are for. */

@@ -152,7 +152,7 @@ static Onnx__AttributeProto__AttributeType kind_of(const Onnx__AttributeProto *a
 static ff_code read_attribute(ff_onnx_reader *r, const Onnx__AttributeProto *a, const char *node,
                               ff_bytes *strings, ff_attr *out)
 {
-    ff_attr attr = {.name = text_of(a->name), .kind = FF_ATTR_RAW, .s = raw_attribute(r, a)};
+    ff_attr attr = {.name = text_of(a->name), .kind = FF_ATTR_RAW};
     char what[600];
     switch (kind_of(a)) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
@@ -199,6 +199,9 @@ static ff_code read_attribute(ff_onnx_reader *r, const Onnx__AttributeProto *a, 
         break;
     default:
         break;
+    }
+    if (attr.kind == FF_ATTR_RAW) {
+        attr.s = raw_attribute(r, a);
     }
     *out = attr;
     return FF_OK;
