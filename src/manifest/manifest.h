@@ -106,5 +106,8 @@ ff_code ff_manifest_piece_of(const ff_manifest *manifest, int function, int *sta
 ff_code ff_manifest_check_name(const char *deployment, ff_err *err);
 /* Fills a tensor for a probe: floats in [-1, 1), small integers; the same on every machine. */
 void ff_manifest_probe_input(uint64_t seed, int input, ff_tensor *tensor);
+/* Is output, made of such inputs by the piece, what its probe expects (of output number
+ * probe.output)? Within the tolerance of its type times max_abs. FF_MISMATCH names the element. */
+ff_code ff_manifest_probe_check(const ff_mf_piece *piece, const ff_tensor *output, ff_err *err);
 
 #endif

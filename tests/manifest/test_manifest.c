@@ -84,11 +84,48 @@ static void test_probe_input(void **state)
     }
 }
 
+static void test_probe_check(void **state)
+{
+    (void)state;
+    ff_manifest *m = NULL;
+    ff_err err = {0};
+    assert_int_equal(ff_manifest_parse(ff_bytes_of(SAMPLE, strlen(SAMPLE)), "d", &m, &err), FF_OK);
+    ff_mf_piece *piece = &m->stage[0].piece[0];
+    ff_shape shape = ff_region_shape(&piece->out[0].region), other = {1, {128}};
+    ff_tensor out, flat;
+    assert_int_equal(ff_tensor_new(FF_DTYPE_F32, &shape, &out, NULL), FF_OK);
+    float *at = (float *)(void *)out.data;
+    memset(out.data, 0, out.bytes);
+    at[0] = 0.25f;
+    at[127] = -1.5f + 2.4e-4f; /* room: 1e-4 of 2.5 */
+    assert_int_equal(ff_manifest_probe_check(piece, &out, &err), FF_OK);
+    at[127] = -1.5f + 2.6e-4f;
+    assert_int_equal(ff_manifest_probe_check(piece, &out, &err), FF_MISMATCH);
+    assert_non_null(strstr(err.message, "element 127"));
+    at[127] = 0.0f / 0.0f;
+    assert_int_equal(ff_manifest_probe_check(piece, &out, &err), FF_MISMATCH);
+    assert_int_equal(ff_tensor_view(FF_DTYPE_F32, &other, out.data, 512, &flat, NULL), FF_OK);
+    assert_int_equal(ff_manifest_probe_check(piece, &flat, &err), FF_MISMATCH);
+    assert_int_equal(ff_manifest_probe_check(&m->stage[0].piece[1], &flat, &err), FF_OK); /* none */
+    /* whole numbers: the narrow ones keep their sign, and no room is given */
+    int8_t bytes[128] = {[0] = 1, [127] = -3};
+    piece->out[0].dtype = FF_DTYPE_I8;
+    piece->probe.value[0] = 1;
+    piece->probe.value[1] = -3;
+    assert_int_equal(ff_tensor_view(FF_DTYPE_I8, &shape, bytes, 128, &flat, NULL), FF_OK);
+    assert_int_equal(ff_manifest_probe_check(piece, &flat, &err), FF_OK);
+    bytes[127] = -2;
+    assert_int_equal(ff_manifest_probe_check(piece, &flat, &err), FF_MISMATCH);
+    ff_tensor_clean(&out);
+    ff_manifest_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_probe_input),
+        cmocka_unit_test(test_probe_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
