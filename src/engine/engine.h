@@ -55,6 +55,8 @@ ff_code ff_engine_optimise(ff_engine *engine, const char *model, ff_form form,
 /* NCHWc block size of ONNX Runtime on this CPU: 16 (AVX-512; ARM64), 8 (other x86-64); 1 = none.
  * ONNX Runtime does not tell: this repeats its tests (mlas/lib/platform.cpp). */
 int ff_engine_nchwc_block(void);
+/* CPUs that this process may use: affinity, then the cgroup's quota, rounded up; at least 1. */
+int ff_engine_cpus(void);
 /* "x86_64 avx512" and the like, for manifests and messages. */
 const char *ff_engine_cpu(void);
 

@@ -31,8 +31,6 @@ typedef struct ff_ort_entry {
 ff_code ff_ort_configure(OrtSessionOptions *options, const ff_ort_entry *entries, int count,
                          ff_err *err);
 
-/* CPUs that this process may use: affinity, then the cgroup's quota, rounded up; at least 1. */
-int ff_engine_cpus(void);
 /* CPUs of a cgroup quota: "max 100000" or "150000 100000" (v2's cpu.max); 0 = no bound. */
 int ff_engine_quota_parse(const char *text);
 

@@ -1,0 +1,51 @@
+/*
+ * One request in a master: shared by master.c (the request), fanout.c (a stage's workers), and
+ * sweep.c (the objects that are to go).
+ */
+#ifndef FF_FUNCTION_MASTER_INT_H
+#define FF_FUNCTION_MASTER_INT_H
+
+#include "function/function_int.h"
+
+/* Keys to remove from the store. Each is told once; none is forgotten when a removal fails. */
+typedef struct ff_sweep {
+    ff_function *f;
+    int count, room;
+    struct ff_sweep_key {
+        char *key;
+        bool removed, going;
+    } * key;
+    int going; /* removals in flight */
+    int failed;
+    ff_err err; /* of the last that failed */
+} ff_sweep;
+
+void ff_sweep_init(ff_sweep *sweep, ff_function *f);
+void ff_sweep_add(ff_sweep *sweep, const char *key);
+/* Starts removing what is told so far; done before the next ff_http_poll of a directory store. */
+void ff_sweep_start(ff_sweep *sweep, int64_t deadline_ns);
+bool ff_sweep_going(const void *sweep);
+int ff_sweep_left(const ff_sweep *sweep); /* keys not known to be removed */
+void ff_sweep_clean(ff_sweep *sweep);     /* not while going */
+
+typedef struct ff_run {
+    ff_function *f;
+    const char *request_id; /* the platform's */
+    char timestamp[32];
+    ff_envelope request;
+    ff_policy policy;
+    int64_t deadline_ns;       /* of the work */
+    int64_t final_deadline_ns; /* of cleaning up */
+    ff_tensor *value;          /* by number in the wiring; empty where it does not exist (yet) */
+    ff_trace trace;
+    ff_sweep sweep;
+} ff_run;
+
+/* fanout.c: makes the stage's outputs out of what there is. The error names stage and function;
+ * then nothing is in flight and every key that may exist has been told to the sweep. */
+ff_code ff_run_remote_stage(ff_run *run, int stage, ff_err *err);
+/* A view of value[region], or a slice that slice owns. */
+ff_code ff_run_part(const ff_tensor *value, const ff_region *region, ff_tensor *slice,
+                    ff_tensor *out, ff_err *err);
+
+#endif
