@@ -84,9 +84,11 @@ static ff_code put(ff_store *store, const ff_store_put *put, ff_store_done done,
         if (s->count > 64)
             abort();
         snprintf(object->key, sizeof object->key, "%s", put->key);
-        for (int i = 0; i < put->body.count; i++)
-            if (ff_buf_append(&object->bytes, put->body.part[i].data, put->body.part[i].len, err))
-                abort();
+        for (int i = 0; i < put->body.count && !o->code; i++)
+            o->code = ff_buf_append(&object->bytes, put->body.part[i].data, put->body.part[i].len,
+                                    &o->err);
+        if (o->code)
+            drop(s, put->key);
     }
     return later(o, err);
 }
@@ -104,13 +106,12 @@ static ff_code get(ff_store *store, const char *key, size_t max, int64_t deadlin
     if (!o->code && s->object[i].bytes.len > max)
         o->code = ff_err_set(&o->err, FF_LIMIT, "an object of %zu bytes, at most %zu",
                              s->object[i].bytes.len, max);
-    if (!o->code) {
-        if (ff_buf_append(&o->result.body, s->object[i].bytes.data, s->object[i].bytes.len, err))
-            abort();
-        if (s->corrupt_gets > 0) {
-            s->corrupt_gets--;
-            o->result.body.data[o->result.body.len - 1] ^= 4;
-        }
+    if (!o->code)
+        o->code = ff_buf_append(&o->result.body, s->object[i].bytes.data, s->object[i].bytes.len,
+                                &o->err);
+    if (!o->code && s->corrupt_gets > 0) {
+        s->corrupt_gets--;
+        o->result.body.data[o->result.body.len - 1] ^= 4;
     }
     return later(o, err);
 }
