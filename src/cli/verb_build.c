@@ -1,0 +1,150 @@
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/units.h"
+#include "build/build.h"
+#include "cli/cli.h"
+
+#define MAX_PREPROCESS_BYTES ((size_t)64 << 10)
+
+static const ff_flag FLAGS[] = {
+    {"output", "BUNDLE", "the folder to write (-o)", false},
+    {"name", "NAME", "the deployment's name (default: the folder's)", false},
+    {"form", "FORM", "portable (default), or nchwc: faster, but for CPUs like this one only",
+     false},
+    {"preprocess", "P.json", "how pictures become input tensors (see docs/bundle.md)", false},
+    {0},
+};
+
+/* The plan and the model that it names, checked against each other. */
+static ff_code load_plan(const char *path, ff_plan **plan, ff_graph **g, ff_err *err)
+{
+    ff_buf json;
+    ff_buf_init(&json, 0);
+    ff_plan *p = NULL;
+    ff_graph *graph = NULL;
+    char model[PATH_MAX], hex[FF_SHA256_HEX];
+    ff_code code = ff_file_read(path, FF_MAX_PLAN_BYTES, &json, err);
+    if (!code) {
+        code = ff_plan_parse(ff_buf_view(&json), &p, err);
+        ff_err_in_file(code ? err : NULL, path);
+    }
+    if (!code)
+        code = ff_cli_beside(path, p->model_path, model, err);
+    if (!code)
+        code = ff_hash_sha256_file(model, hex, err);
+    if (!code && strcmp(hex, p->model_sha256)) {
+        code = ff_err_set(err, FF_MISMATCH, "SHA-256 %s, but the plan was made for %s: plan again",
+                          hex, p->model_sha256);
+        ff_err_in_file(err, model);
+    }
+    if (!code)
+        code = ff_onnx_load(model, p->shapes, p->shape_count, &graph, err);
+    if (!code)
+        code = ff_plan_check(p, graph, err);
+    ff_buf_clean(&json);
+    if (code) {
+        ff_graph_free(graph);
+        ff_plan_free(p);
+        return code;
+    }
+    *plan = p;
+    *g = graph;
+    return FF_OK;
+}
+
+static ff_code parse_form(const ff_args *args, ff_form *form, ff_err *err)
+{
+    const char *text = ff_args_value(args, "form");
+    *form = text && !strcmp(text, "nchwc") ? FF_FORM_NCHWC : FF_FORM_PORTABLE;
+    if (text && strcmp(text, "nchwc") && strcmp(text, "portable"))
+        return ff_err_set(err, FF_USAGE, "--form: wanted portable or nchwc, found '%s'", text);
+    return FF_OK;
+}
+
+static ff_code print_bundle(const ff_args *args, const char *dir, double ms, ff_err *err)
+{
+    ff_manifest *m = NULL;
+    ff_code code = ff_manifest_load(dir, &m, err);
+    if (code)
+        return code;
+    int pieces = 0;
+    uint64_t weights = 0;
+    for (int s = 0; s < m->stage_count; s++)
+        for (int p = 0; p < m->stage[s].piece_count; p++, pieces++)
+            weights += m->stage[s].piece[p].weights_bytes;
+    if (args->json) {
+        yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+        yyjson_mut_val *root = yyjson_mut_obj(doc);
+        yyjson_mut_doc_set_root(doc, root);
+        yyjson_mut_obj_add_str(doc, root, "bundle", dir);
+        yyjson_mut_obj_add_str(doc, root, "deployment", m->deployment);
+        yyjson_mut_obj_add_int(doc, root, "stages", m->stage_count);
+        yyjson_mut_obj_add_int(doc, root, "pieces", pieces);
+        yyjson_mut_obj_add_int(doc, root, "functions", m->function_count);
+        yyjson_mut_obj_add_uint(doc, root, "weights_bytes", weights);
+        yyjson_mut_obj_add_real(doc, root, "build_ms", ms);
+        code = ff_cli_print_json(doc, err);
+        yyjson_mut_doc_free(doc);
+    } else {
+        char text[32];
+        printf(
+            "%s: deployment %s, %d stages, %d pieces, %d functions, weights %s, built in %.1f s\n",
+            dir, m->deployment, m->stage_count, pieces, m->function_count,
+            ff_units_bytes(weights, text, sizeof text), ms / 1e3);
+    }
+    ff_manifest_free(m);
+    return code;
+}
+
+static ff_code run(const ff_args *args, ff_err *err)
+{
+    const char *dir = NULL, *pre = ff_args_value(args, "preprocess");
+    ff_build_options options = {.deployment = ff_args_value(args, "name"),
+                                .progress = ff_cli_progress};
+    ff_plan *plan = NULL;
+    ff_graph *g = NULL;
+    ff_engine *engine = NULL;
+    ff_buf preprocess;
+    ff_buf_init(&preprocess, 0);
+    int64_t begin = ff_clock_now_ns();
+    ff_code code = ff_args_required(args, "output", &dir, err);
+    if (!code)
+        code = parse_form(args, &options.form, err);
+    if (!code && pre) {
+        code = ff_file_read(pre, MAX_PREPROCESS_BYTES, &preprocess, err);
+        if (!code)
+            code = ff_buf_append(&preprocess, "", 1, err);
+        options.preprocess_json = (const char *)preprocess.data;
+    }
+    if (!code)
+        code = load_plan(args->positional[0], &plan, &g, err);
+    if (!code)
+        code = ff_engine_new(0, &engine, err);
+    if (!code)
+        code = ff_build_bundle(plan, g, engine, dir, &options, err);
+    ff_cli_progress_end();
+    if (!code)
+        code = print_bundle(args, dir, ff_clock_ms(ff_clock_now_ns() - begin), err);
+    ff_engine_free(engine);
+    ff_graph_free(g);
+    ff_plan_free(plan);
+    ff_buf_clean(&preprocess);
+    return code;
+}
+
+const ff_verb ff_verb_build = {
+    "build",
+    "build plan.json -o BUNDLE [--name NAME] [--form portable|nchwc] [--preprocess P.json]",
+    "write the bundle that is deployed: every piece as a model of its own",
+    "Each piece is optimised offline and stored with its weights in a file that functions map.\n"
+    "The pieces of a grid stage share one weights file.",
+    FLAGS,
+    1,
+    1,
+    run,
+};

@@ -1,0 +1,203 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "cli/cli.h"
+#include "report/table.h"
+#include "split/split.h"
+
+static const ff_flag FLAGS[] = {
+    {"shape", "NAME=DIMS", "shape of an input with symbolic dimensions, x=1,3,640,640", true},
+    {"grid", "RxC", "the grid to try on each node (default 2x2)", false},
+    {"nodes", NULL, "list every node, not only the summary", false},
+    {0},
+};
+
+typedef struct verdict {
+    bool passes;
+    char why[256];
+} verdict;
+
+static verdict try_node(const ff_graph *g, int node, const ff_split *split)
+{
+    verdict v = {0};
+    v.passes = ff_split_passes(g, node, split, v.why, sizeof v.why);
+    return v;
+}
+
+static void add_tensors(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *name,
+                        const ff_graph *g, const int *values, int count)
+{
+    yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, root, name);
+    for (int i = 0; i < count; i++) {
+        const ff_value *v = &g->values[values[i]];
+        yyjson_mut_val *row = yyjson_mut_arr_add_obj(doc, list);
+        yyjson_mut_obj_add_strcpy(doc, row, "name", v->name);
+        yyjson_mut_obj_add_str(doc, row, "dtype", ff_dtype_name(v->dtype));
+        yyjson_mut_val *shape = yyjson_mut_obj_add_arr(doc, row, "shape");
+        for (int d = 0; v->has_shape && d < v->shape.rank; d++)
+            yyjson_mut_arr_add_int(doc, shape, v->shape.dim[d]);
+    }
+}
+
+static ff_code print_json(const ff_graph *g, const ff_split *split, ff_err *err)
+{
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *root = yyjson_mut_obj(doc);
+    yyjson_mut_doc_set_root(doc, root);
+    char text[64];
+    uint64_t flops = 0;
+    for (int n = 0; n < g->node_count; n++)
+        flops += ff_node_flops(g, n);
+    yyjson_mut_obj_add_uint(doc, root, "weights_bytes", ff_graph_weight_bytes(g));
+    yyjson_mut_obj_add_uint(doc, root, "flops", flops);
+    yyjson_mut_obj_add_int(doc, root, "opset", ff_graph_opset(g, ""));
+    yyjson_mut_obj_add_strcpy(doc, root, "split", ff_split_text(split, text, sizeof text));
+    add_tensors(doc, root, "inputs", g, g->inputs, g->input_count);
+    add_tensors(doc, root, "outputs", g, g->outputs, g->output_count);
+    yyjson_mut_val *nodes = yyjson_mut_obj_add_arr(doc, root, "nodes");
+    for (int n = 0; n < g->node_count; n++) {
+        verdict v = try_node(g, n, split);
+        yyjson_mut_val *row = yyjson_mut_arr_add_obj(doc, nodes);
+        yyjson_mut_obj_add_strcpy(doc, row, "name", g->nodes[n].name);
+        yyjson_mut_obj_add_strcpy(doc, row, "op", g->nodes[n].op);
+        yyjson_mut_obj_add_uint(doc, row, "flops", ff_node_flops(g, n));
+        yyjson_mut_obj_add_bool(doc, row, "passes", v.passes);
+        if (!v.passes)
+            yyjson_mut_obj_add_strcpy(doc, row, "why", v.why);
+    }
+    ff_code code = ff_cli_print_json(doc, err);
+    yyjson_mut_doc_free(doc);
+    return code;
+}
+
+static ff_code print_tensors(ff_buf *out, const char *what, const ff_graph *g, const int *values,
+                             int count, ff_err *err)
+{
+    ff_code code = FF_OK;
+    char shape[128];
+    for (int i = 0; !code && i < count; i++) {
+        const ff_value *v = &g->values[values[i]];
+        code = ff_buf_printf(out, err, "%-8s %s: %s %s\n", what, v->name, ff_dtype_name(v->dtype),
+                             v->has_shape ? ff_shape_text(&v->shape, shape, sizeof shape)
+                                          : "(shape unknown)");
+    }
+    return code;
+}
+
+static ff_code print_nodes(ff_buf *out, const ff_graph *g, const ff_split *split, ff_err *err)
+{
+    ff_table *table = ff_table_new(">node|op|name|output|>MFLOPs|split");
+    char shape[128];
+    for (int n = 0; n < g->node_count; n++) {
+        const ff_node *node = &g->nodes[n];
+        const ff_value *v = node->out_count && node->out[0] >= 0 ? &g->values[node->out[0]] : NULL;
+        verdict pass = try_node(g, n, split);
+        ff_table_cell(table, "%d", n);
+        ff_table_cell(table, "%s", node->op);
+        ff_table_cell(table, "%s", node->name);
+        ff_table_cell(table, "%s",
+                      v && v->has_shape ? ff_shape_text(&v->shape, shape, sizeof shape) : "?");
+        ff_table_cell(table, "%.2f", (double)ff_node_flops(g, n) / 1e6);
+        ff_table_cell(table, "%s", pass.passes ? "yes" : pass.why);
+    }
+    ff_code code = ff_table_emit(table, out, err);
+    ff_table_free(table);
+    return code;
+}
+
+static void print_end(ff_table *table, const ff_graph *g, int end, bool passes, const char *why)
+{
+    char node[256];
+    if (end == g->node_count)
+        ff_table_cell(table, "the end");
+    else if (passes)
+        ff_table_cell(table, "%s: %s", ff_node_text(g, end, node, sizeof node), why);
+    else
+        ff_table_cell(table, "%s", "");
+}
+
+/* Runs of nodes that the split passes, and what ends each. */
+static ff_code print_runs(ff_buf *out, const ff_graph *g, const ff_split *split, ff_err *err)
+{
+    ff_table *table = ff_table_new("nodes|>GFLOPs|can be split|ends at");
+    for (int begin = 0; begin < g->node_count;) {
+        verdict first = try_node(g, begin, split), next = first;
+        uint64_t flops = 0;
+        int end = begin;
+        for (; end < g->node_count; end++) {
+            next = try_node(g, end, split);
+            if (next.passes != first.passes)
+                break;
+            flops += ff_node_flops(g, end);
+        }
+        ff_table_cell(table, "%d-%d", begin, end - 1);
+        ff_table_cell(table, "%.3f", (double)flops / 1e9);
+        ff_table_cell(table, "%s", first.passes ? "yes" : "no");
+        print_end(table, g, end, first.passes, next.why);
+        begin = end;
+    }
+    ff_code code = ff_table_emit(table, out, err);
+    ff_table_free(table);
+    return code;
+}
+
+static ff_code print_text(const ff_args *args, const ff_graph *g, const ff_split *split,
+                          ff_err *err)
+{
+    ff_buf out;
+    ff_buf_init(&out, 0);
+    char weights[32], text[64];
+    uint64_t flops = 0;
+    for (int n = 0; n < g->node_count; n++)
+        flops += ff_node_flops(g, n);
+    ff_code code = ff_buf_printf(&out, err, "%d nodes, opset %lld, weights %s, %.2f GFLOPs\n",
+                                 g->node_count, (long long)ff_graph_opset(g, ""),
+                                 ff_units_bytes(ff_graph_weight_bytes(g), weights, sizeof weights),
+                                 (double)flops / 1e9);
+    if (!code)
+        code = print_tensors(&out, "input", g, g->inputs, g->input_count, err);
+    if (!code)
+        code = print_tensors(&out, "output", g, g->outputs, g->output_count, err);
+    if (!code)
+        code = ff_buf_printf(&out, err, "\n%s:\n", ff_split_text(split, text, sizeof text));
+    if (!code)
+        code = ff_args_has(args, "nodes") ? print_nodes(&out, g, split, err)
+                                          : print_runs(&out, g, split, err);
+    if (!code)
+        code = ff_cli_print(&out, err);
+    ff_buf_clean(&out);
+    return code;
+}
+
+static ff_code run(const ff_args *args, ff_err *err)
+{
+    ff_split split = {.kind = FF_SPLIT_GRID, .rows = 2, .cols = 2};
+    ff_graph *g = NULL;
+    ff_arena *arena = ff_arena_new();
+    ff_cli_shapes shapes;
+    ff_code code = ff_cli_read_shapes(args, arena, &shapes, err);
+    if (!code && ff_args_has(args, "grid")) {
+        char text[64];
+        snprintf(text, sizeof text, "grid %s", ff_args_value(args, "grid"));
+        code = ff_split_parse(text, &split, err);
+    }
+    if (!code)
+        code = ff_onnx_load(args->positional[0], shapes.shape, shapes.count, &g, err);
+    if (!code)
+        code = args->json ? print_json(g, &split, err) : print_text(args, g, &split, err);
+    ff_graph_free(g);
+    ff_arena_free(arena);
+    return code;
+}
+
+const ff_verb ff_verb_inspect = {
+    "inspect",
+    "inspect M.onnx [--shape NAME=DIMS] [--grid RxC] [--nodes]",
+    "show a model's nodes, shapes, weights and FLOPs, and where it can be split",
+    "A node that a grid cannot pass is shown with the reason; such nodes run on the master.",
+    FLAGS,
+    1,
+    1,
+    run,
+};
