@@ -348,6 +348,8 @@ ff_code ff_master_call(ff_function *f, const ff_call *call, const char *request_
         goto fail;
     }
     run.policy = run.trace.policy = run.request.policy;
+    int64_t asked_ns = ff_clock_from_epoch_ms(run.request.deadline_ms);
+    run.deadline_ns = asked_ns < run.deadline_ns ? asked_ns : run.deadline_ns;
     code = check_request(&run, err);
     if (!code)
         code = read_inputs(&run, err);

@@ -80,7 +80,10 @@ static ff_code start_put(ff_send *send, ff_send_item *item, const ff_send_option
                           "the policy sends its %zu bytes through the store, but there is none: "
                           "use policy inline",
                           item->wire.npy_bytes);
-    ff_code code = ff_key_make(&options->place, options->direction, moved->name, single, key, err);
+    ff_key_place place = options->place;
+    place.prefix = send->share->prefix;
+    place.deployment = send->share->deployment;
+    ff_code code = ff_key_make(&place, options->direction, moved->name, single, key, err);
     if (!code)
         code = make_dense(item, &dense, &crc, err);
     if (!code)

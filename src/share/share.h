@@ -51,7 +51,7 @@ typedef struct ff_send_part {
 typedef struct ff_send_options {
     ff_policy policy;
     ff_direction direction;
-    ff_key_place place; /* prefix and deployment are the share's */
+    ff_key_place place; /* the share gives prefix and deployment */
     size_t max_payload; /* bytes; 0 = no limit */
     int64_t deadline_ns;
 } ff_send_options;

@@ -52,7 +52,7 @@ static ff_send_options options_of(uint64_t threshold)
 {
     return (ff_send_options){.policy = {threshold},
                              .direction = FF_INPUT,
-                             .place = {"runs", "ocr", HEAD.timestamp, "id-1", 2, "w5"},
+                             .place = {NULL, NULL, HEAD.timestamp, "id-1", 2, "w5"},
                              .deadline_ns = FF_NEVER};
 }
 
@@ -186,11 +186,11 @@ static void test_no_memory(void **state)
             ff_err err = {0};
             ff_mem_fail_at(n);
             ff_send_start(&send, &share, &HEAD, &part, 1, &o);
+            drive(&send);
             code = send.code;
             if (!code)
                 code = ff_send_finish(&send, "", &err);
             ff_mem_fail_at(0);
-            drive(&send);
             ff_send_clean(&send);
         }
         assert_int_equal(code, FF_OK);

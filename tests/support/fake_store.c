@@ -13,8 +13,14 @@ typedef struct operation {
     ff_store_result result;
 } operation;
 
+static fake_store *owner(fake_store *s)
+{
+    return s->shared ? s->shared : s;
+}
+
 static int find(fake_store *s, const char *key)
 {
+    s = owner(s);
     for (int i = 0; i < s->count; i++)
         if (!strcmp(s->object[i].key, key))
             return i;
@@ -24,7 +30,7 @@ static int find(fake_store *s, const char *key)
 ff_bytes fake_store_find(fake_store *s, const char *key)
 {
     int i = find(s, key);
-    return i < 0 ? (ff_bytes){0} : ff_buf_view(&s->object[i].bytes);
+    return i < 0 ? (ff_bytes){0} : ff_buf_view(&owner(s)->object[i].bytes);
 }
 
 static void drop(fake_store *s, const char *key)
@@ -32,6 +38,7 @@ static void drop(fake_store *s, const char *key)
     int i = find(s, key);
     if (i < 0)
         return;
+    s = owner(s);
     ff_buf_clean(&s->object[i].bytes);
     s->object[i] = s->object[--s->count];
     s->object[s->count] = (struct fake_object){0};
@@ -80,9 +87,9 @@ static ff_code put(ff_store *store, const ff_store_put *put, ff_store_done done,
     s->puts++;
     if (!s->fail_put) {
         drop(s, put->key);
-        struct fake_object *object = &s->object[s->count++];
-        if (s->count > 64)
+        if (owner(s)->count == 64)
             abort();
+        struct fake_object *object = &owner(s)->object[owner(s)->count++];
         snprintf(object->key, sizeof object->key, "%s", put->key);
         for (int i = 0; i < put->body.count && !o->code; i++)
             o->code = ff_buf_append(&object->bytes, put->body.part[i].data, put->body.part[i].len,
@@ -98,17 +105,16 @@ static ff_code get(ff_store *store, const char *key, size_t max, int64_t deadlin
 {
     fake_store *s = (fake_store *)store;
     operation *o = begin(s, done, user, s->fail_get);
-    int i = find(s, key);
     (void)deadline_ns;
     s->gets++;
-    if (!o->code && i < 0)
+    if (!o->code && find(s, key) < 0)
         o->code = ff_err_set(&o->err, FF_NOT_FOUND, "no object '%s'", key);
-    if (!o->code && s->object[i].bytes.len > max)
-        o->code = ff_err_set(&o->err, FF_LIMIT, "an object of %zu bytes, at most %zu",
-                             s->object[i].bytes.len, max);
+    ff_bytes bytes = fake_store_find(s, key);
+    if (!o->code && bytes.len > max)
+        o->code =
+            ff_err_set(&o->err, FF_LIMIT, "an object of %zu bytes, at most %zu", bytes.len, max);
     if (!o->code)
-        o->code = ff_buf_append(&o->result.body, s->object[i].bytes.data, s->object[i].bytes.len,
-                                &o->err);
+        o->code = ff_buf_append(&o->result.body, bytes.data, bytes.len, &o->err);
     if (!o->code && s->corrupt_gets > 0) {
         s->corrupt_gets--;
         o->result.body.data[o->result.body.len - 1] ^= 4;
@@ -131,7 +137,7 @@ static ff_code remove_keys(ff_store *store, const char *const *keys, size_t coun
 static void free_store(ff_store *store)
 {
     fake_store *s = (fake_store *)store;
-    while (s->count)
+    while (!s->shared && s->count)
         drop(s, s->object[0].key);
     s->freed++;
 }

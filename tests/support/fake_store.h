@@ -8,8 +8,9 @@
 #include "store/store.h"
 
 typedef struct fake_store {
-    ff_store store; /* first */
-    int count;      /* objects */
+    ff_store store;            /* first */
+    struct fake_store *shared; /* whose objects these are; NULL = its own */
+    int count;                 /* objects */
     struct fake_object {
         char key[1100];
         ff_buf bytes;
