@@ -137,7 +137,7 @@ static ff_code provide_body(ff_exchange *x)
     if (len > limit)
         return ff_err_set(&x->err, FF_LIMIT, "wanted a response of at most %zu bytes, found %llu",
                           limit, len);
-    x->body.cap = limit + BODY_SPARE;
+    x->body.cap = limit < SIZE_MAX - BODY_SPARE ? limit + BODY_SPARE : 0;
     return len ? ff_buf_reserve(&x->body, (size_t)len + BODY_SPARE, &x->err) : FF_OK;
 }
 
@@ -187,7 +187,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
     ff_exchange *x = user;
     size_t len = size * count, limit = body_limit(x);
     x->body_began = true;
-    x->body.cap = limit + BODY_SPARE;
+    x->body.cap = limit < SIZE_MAX - BODY_SPARE ? limit + BODY_SPARE : 0;
     if (len > limit || x->body.len > limit - len) {
         ff_err_set(&x->err, FF_LIMIT, "wanted a response of at most %zu bytes, found more", limit);
         return GIVE_UP;

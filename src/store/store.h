@@ -2,7 +2,8 @@
  * Object stores: one interface; S3 and a directory (store_s3.c, store_dir.c).
  *
  * Operations are started and end with one call of done: S3's from within ff_http_poll of the
- * client that the store was made with, a directory's before the starting call returns. Keys are
+ * client that the store was made with, a directory's before the starting call returns. Where a
+ * starting call fails, done is not called. A store must outlive its operations. Keys are
  * '/'-separated UTF-8 of at most FF_MAX_KEY bytes, without empty, "." or ".." parts. Values written
  * are whole or absent. Not for two threads at once. Retries (5xx, SlowDown, broken connections)
  * happen inside, within the deadline. Every store passes tests/conform/test_conform_store.
@@ -77,10 +78,18 @@ typedef struct ff_s3_options {
     const char *endpoint; /* NULL = https://<bucket>.s3.<region>.amazonaws.com; else path style */
     const char *region;
     ff_credentials credentials;
+    int max_attempts; /* 0 = FF_AWS_ATTEMPTS */
 } ff_s3_options;
-/* Payloads are UNSIGNED-PAYLOAD over https, SHA-256 over http. Objects carry
- * x-amz-checksum-crc32c. */
+/* options are copied. Path style too where the bucket's name holds a dot. Payloads are
+ * UNSIGNED-PAYLOAD over https, SHA-256 over http. Objects carry x-amz-checksum-crc32c. A
+ * conditional put that is retried after its answer was lost may meet its own object: FF_CONFLICT
+ * then says so. FF_USAGE for what is no bucket's, region's or endpoint's name. */
 ff_code ff_store_s3_new(ff_http *http, const ff_s3_options *options, ff_store **out, ff_err *err);
+/* Keys are paths below the folder, which is made where it is absent; nothing follows a symbolic
+ * link out of it, and folders that a removal leaves empty go too. A part of a key has at most 255
+ * bytes (FF_LIMIT), and a key cannot be another one's folder ("a" beside "a/b": FF_UNSUPPORTED),
+ * unlike in S3. Keys beginning with ".put-" in their last part are refused: temporary files are
+ * named so. */
 ff_code ff_store_dir_new(const char *path, ff_store **out, ff_err *err);
 
 #endif

@@ -138,7 +138,7 @@ static const reply_case REPLIES[] = {
      .message = "deadline passed before a response"},
     {.name = "stuck in the body",
      .steps = {{.reply = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"}},
-     .deadline_ms = 80,
+     .deadline_ms = 1000,
      .code = FF_TIMEOUT,
      .message = "while the response came"},
     {.name = "idle",

@@ -244,14 +244,14 @@ static void test_deadline(void **state)
     ff_err err = {0};
     int64_t start = ff_clock_now_ns();
     assert_int_equal(
-        ff_invoke(invoker, "w0", ff_bytes_of("{}", 2), ff_clock_deadline_ms(3000), &result, &err),
+        ff_invoke(invoker, "w0", ff_bytes_of("{}", 2), ff_clock_deadline_ms(5000), &result, &err),
         FF_UNAVAILABLE);
     assert_non_null(strstr(err.message, "said 503"));
     assert_int_equal(
         ff_invoke(invoker, "w0", ff_bytes_of("{}", 2), ff_clock_deadline_ms(100), &result, &err),
         FF_TIMEOUT);
     assert_int_equal(raw_server_requests(server), 2);
-    assert_true(ff_clock_now_ns() - start < 2000000000);
+    assert_true(ff_clock_now_ns() - start < 4500000000);
     ff_invoker_free(invoker);
     raw_server_stop(server);
 }
@@ -302,7 +302,7 @@ static void count_done(void *user, ff_code code, const ff_err *err, ff_invoke_re
 static void test_fan_out(void **state)
 {
     (void)state;
-    static const raw_step slow[] = {{.reply = OK7, .delay_ms = 100}};
+    static const raw_step slow[] = {{.reply = OK7, .delay_ms = 400}};
     static const raw_step busy[] = {{.reply = HTTP("429 Busy", "Retry-After: 9\r\n", 0, "")}};
     raw_server *server = raw_server_start(slow, 1);
     ff_invoker *invoker = invoker_at(server, 1);
@@ -315,7 +315,7 @@ static void test_fan_out(void **state)
                          FF_OK);
     assert_int_equal(ff_http_drain(http, NULL), FF_OK);
     assert_int_equal(t.ok, 16);
-    assert_true(ff_clock_now_ns() - start < 1000000000); /* 1.6 s in turn */
+    assert_true(ff_clock_now_ns() - start < 4000000000); /* 6.4 s in turn */
     must_verify(server, 7, "/2015-03-31/functions/w0/invocations", "{}");
     ff_invoker_free(invoker);
     raw_server_stop(server);

@@ -1,0 +1,173 @@
+#include "store/s3_fault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/aws_call.h"
+
+/* Where needle begins in [at, end) of xml; end where it does not. */
+static size_t find(ff_bytes xml, size_t at, size_t end, const char *needle)
+{
+    const uint8_t *found =
+        at < end ? memmem(xml.data + at, end - at, needle, strlen(needle)) : NULL;
+    return found ? (size_t)(found - xml.data) : end;
+}
+
+/* One entity at text ("&lt;", "&#34;", "&#x22;"): its byte, and its length in *len; -1 where it is
+ * none that we know. Code points over 127 come as they are from S3, never as references. */
+static int entity(const char *text, size_t room, size_t *len)
+{
+    static const struct {
+        const char *name;
+        char byte;
+    } NAMED[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
+    for (size_t i = 0; i < sizeof NAMED / sizeof NAMED[0]; i++) {
+        size_t n = strlen(NAMED[i].name);
+        if (room >= n && !memcmp(text, NAMED[i].name, n)) {
+            *len = n;
+            return NAMED[i].byte;
+        }
+    }
+    int value = 0, digits = 0;
+    size_t i = 2;
+    if (room < 4 || text[1] != '#')
+        return -1;
+    int base = text[2] == 'x' ? 16 : 10;
+    for (i += base == 16; i < room && i < 8 && value < 128; i++, digits++) {
+        char c = text[i];
+        int digit = c >= '0' && c <= '9'                 ? c - '0'
+                    : base == 16 && c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : base == 16 && c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                         : -1;
+        if (digit < 0)
+            break;
+        value = value * base + digit;
+    }
+    if (!digits || value > 127 || i >= room || text[i] != ';')
+        return -1;
+    *len = i + 1;
+    return value;
+}
+
+/* The text of the first element of that name in [at, end), unescaped, cut to size; "" without. */
+static void element(ff_bytes xml, size_t at, size_t end, const char *name, char *out, size_t size)
+{
+    char open[32], shut[32];
+    snprintf(open, sizeof open, "<%s>", name);
+    snprintf(shut, sizeof shut, "</%s>", name);
+    size_t from = find(xml, at, end, open);
+    size_t filled = 0;
+    if (from < end) {
+        from += strlen(open);
+        size_t to = find(xml, from, end, shut);
+        while (from < to && filled + 1 < size) {
+            const char *text = (const char *)xml.data + from;
+            size_t len = 1;
+            int byte = *text == '&' ? entity(text, to - from, &len) : *text;
+            out[filled++] = byte < 0 && *text == '&' ? '&' : (char)byte;
+            from += byte < 0 && *text == '&' ? 1 : len;
+        }
+    }
+    ff_aws_text(out, filled, out, size);
+}
+
+bool ff_s3_fault_next(ff_bytes xml, size_t *at, ff_s3_fault *out)
+{
+    size_t from = find(xml, *at, xml.len, "<Error>");
+    if (from == xml.len)
+        return false;
+    size_t end = find(xml, from, xml.len, "</Error>");
+    element(xml, from, end, "Code", out->code, sizeof out->code);
+    element(xml, from, end, "Message", out->message, sizeof out->message);
+    element(xml, from, end, "Key", out->key, sizeof out->key);
+    *at = end;
+    return true;
+}
+
+ff_code ff_s3_fault_code(int status, const char *s3_code)
+{
+    static const struct {
+        const char *s3_code;
+        ff_code code;
+    } KNOWN[] = {
+        {"SlowDown", FF_UNAVAILABLE},
+        {"ServiceUnavailable", FF_UNAVAILABLE},
+        {"InternalError", FF_UNAVAILABLE},
+        {"RequestTimeout", FF_UNAVAILABLE}, /* a 400: the body came too slowly */
+        {"ConditionalRequestConflict", FF_BUSY},
+        {"OperationAborted", FF_BUSY},
+        {"BadDigest", FF_CHECKSUM},
+        {"XAmzContentSHA256Mismatch", FF_CHECKSUM},
+        {"XAmzContentChecksumMismatch", FF_CHECKSUM},
+        {"ExpiredToken", FF_DENIED},
+        {"InvalidToken", FF_DENIED},
+        {"RequestTimeTooSkewed", FF_DENIED},
+        {"AuthorizationHeaderMalformed", FF_DENIED}, /* another region's bucket, as a rule */
+        {"EntityTooLarge", FF_LIMIT},
+        {"KeyTooLongError", FF_LIMIT},
+        {"NotImplemented", FF_UNSUPPORTED},
+    };
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
+        if (!strcmp(s3_code, KNOWN[i].s3_code))
+            return KNOWN[i].code;
+    switch (status) {
+    case 301:
+    case 307:
+        return FF_USAGE;
+    case 401:
+    case 403:
+        return FF_DENIED;
+    case 404:
+        return FF_NOT_FOUND;
+    case 409:
+    case 412:
+        return FF_CONFLICT;
+    case 413:
+        return FF_LIMIT;
+    case 429:
+        return FF_BUSY;
+    case 501:
+        return FF_UNSUPPORTED;
+    case 507:
+        return FF_NO_SPACE;
+    default:
+        return status >= 500 ? FF_UNAVAILABLE : FF_FORMAT;
+    }
+}
+
+ff_code ff_s3_fault_set(const ff_http_response *response, const char *method, const char *key,
+                        ff_err *err)
+{
+    ff_s3_fault found = {.code = ""};
+    size_t at = 0;
+    int status = response->status;
+    ff_s3_fault_next(ff_buf_view(&response->body), &at, &found);
+    ff_code code = ff_s3_fault_code(status, found.code);
+    const char *region = ff_http_response_header(response, "x-amz-bucket-region");
+    char hint[128] = "";
+    if (region && (status == 301 || status == 307 || status == 400))
+        snprintf(hint, sizeof hint, " (the bucket's region is %.40s)", region);
+    else if (code == FF_DENIED && !strcmp(method, "GET"))
+        snprintf(hint, sizeof hint,
+                 " (or the key is absent: without s3:ListBucket S3 tells no difference)");
+    return ff_err_set(err, code, "S3 said %s (%d) to %s %.400s: %s%s",
+                      *found.code ? found.code : "no code", status, method, key,
+                      *found.message ? found.message : "without a message", hint);
+}
+
+ff_code ff_store_xml_escape(const char *text, ff_buf *xml, ff_err *err)
+{
+    for (const char *p = text; *p;) {
+        size_t plain = 0;
+        while (p[plain] && !strchr("<>&\"'", p[plain]) && (unsigned char)p[plain] >= ' ')
+            plain++;
+        ff_code code = ff_buf_append(xml, p, plain, err);
+        p += plain;
+        if (!code && *p)
+            code = ff_buf_printf(xml, err, "&#%d;", *p++);
+        if (code)
+            return code;
+    }
+    return FF_OK;
+}
