@@ -25,11 +25,11 @@ typedef enum ff_value_kind {
 typedef struct ff_value {
     const char *name; /* never NULL; unique in the graph */
     ff_value_kind kind;
-    ff_dtype dtype;   /* FF_DTYPE_NONE while unknown */
-    bool has_shape;   /* shape is known and all dims are fixed */
+    ff_dtype dtype; /* FF_DTYPE_NONE while unknown */
+    bool has_shape; /* shape is known and all dims are fixed */
     ff_shape shape;
-    int producer;     /* node index, or FF_NO_NODE */
-    ff_bytes data;    /* a weight's elements: row-major, little-endian, exact length */
+    int producer;  /* node index, or FF_NO_NODE */
+    ff_bytes data; /* a weight's elements: row-major, little-endian, exact length */
     /* Small integer tensors whose elements are known (shape arithmetic): folded by
      * ff_graph_infer; NULL where not known. shape gives the count. */
     const int64_t *known;
@@ -51,12 +51,12 @@ typedef struct ff_attr {
     ff_attr_kind kind;
     int64_t i;
     float f;
-    ff_bytes s;               /* STRING, RAW */
-    size_t count;             /* INTS, FLOATS, STRINGS */
+    ff_bytes s;   /* STRING, RAW */
+    size_t count; /* INTS, FLOATS, STRINGS */
     const int64_t *ints;
     const float *floats;
     const ff_bytes *strings;
-    ff_dtype tensor_dtype;    /* TENSOR */
+    ff_dtype tensor_dtype; /* TENSOR */
     ff_shape tensor_shape;
     ff_bytes tensor_data;
 } ff_attr;
@@ -66,7 +66,7 @@ typedef struct ff_node {
     const char *op;     /* op_type */
     const char *domain; /* "" for ai.onnx */
     int in_count;
-    int *in;            /* value indices or FF_NO_VALUE */
+    int *in; /* value indices or FF_NO_VALUE */
     int out_count;
     int *out;
     int attr_count;
@@ -92,13 +92,13 @@ typedef struct ff_graph {
     ff_value *values;
     int node_count;
     ff_node *nodes;
-    int input_count;  /* without initializers that the file lists among its inputs */
+    int input_count; /* without initializers that the file lists among its inputs */
     int *inputs;
     int output_count;
     int *outputs;
-    int map_count;    /* files that weights are views of */
+    int map_count; /* files that weights are views of */
     ff_map *maps;
-    ff_bytes functions; /* serialized FunctionProtos of the model, kept as they are */
+    ff_bytes functions; /* the model's FunctionProtos, as fields of a ModelProto, as they were */
     /* private to graph/ */
     struct ff_graph_index *index;
     int value_room, node_room, input_room, output_room, map_room, opset_room;
@@ -121,14 +121,15 @@ void ff_graph_set_float(ff_graph *g, int node, const char *name, float value);
 void ff_graph_set_ints(ff_graph *g, int node, const char *name, const int64_t *values,
                        size_t count);
 void ff_graph_set_string(ff_graph *g, int node, const char *name, const char *value);
-void ff_graph_copy_attr(ff_graph *g, int node, const ff_attr *attr); /* deep, but weights borrowed */
+void ff_graph_copy_attr(ff_graph *g, int node,
+                        const ff_attr *attr); /* deep, but weights borrowed */
 void ff_graph_add_input(ff_graph *g, int value);
 void ff_graph_add_output(ff_graph *g, int value);
 void ff_graph_add_opset(ff_graph *g, const char *domain, int64_t version);
 
 /* Looking up. */
-int ff_graph_find_value(const ff_graph *g, const char *name); /* FF_NO_VALUE */
-int64_t ff_graph_opset(const ff_graph *g, const char *domain); /* 0 where not imported */
+int ff_graph_find_value(const ff_graph *g, const char *name);       /* FF_NO_VALUE */
+int64_t ff_graph_opset(const ff_graph *g, const char *domain);      /* 0 where not imported */
 const ff_attr *ff_node_attr(const ff_node *node, const char *name); /* NULL */
 int64_t ff_node_int(const ff_node *node, const char *name, int64_t otherwise);
 float ff_node_float(const ff_node *node, const char *name, float otherwise);

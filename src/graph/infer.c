@@ -234,8 +234,12 @@ static void publish_weights(ff_infer *c)
 {
     for (int v = 0; v < c->g->value_count; v++) {
         ff_value *value = &c->g->values[v];
-        if (value->kind == FF_VALUE_WEIGHT && value->known == NULL &&
-            ff_infer_folds(value->dtype) && !ff_dtype_is_float(value->dtype)) {
+        if (value->kind != FF_VALUE_WEIGHT || ff_dtype_is_float(value->dtype)) {
+            continue;
+        }
+        if (value->known != NULL) { /* by an inference before: they are cells */
+            c->cells[v] = (const ff_cell *)value->known;
+        } else if (ff_infer_folds(value->dtype)) {
             c->cells[v] = ff_infer_decode(c->g, value);
             value->known = c->cells[v] != NULL ? &c->cells[v]->i : NULL;
         }

@@ -221,6 +221,7 @@ static ff_code dynamic_quantize(ff_infer *c)
     return code != FF_OK ? code : ff_infer_out(c, 2, FF_DTYPE_U8, &scalar);
 }
 
+/* One line an op. */
 const ff_infer_entry ff_infer_elem_rules[] = {
     {"Relu", like_input},
     {"LeakyRelu", like_input},

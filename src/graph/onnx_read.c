@@ -8,8 +8,8 @@
 
 #include "graph/onnx_int.h"
 
-#define MIN_OPSET 7
-#define MAX_OPSET 21
+#define MIN_OPSET      7
+#define MAX_OPSET      21
 #define MAX_ATTRIBUTES 1024 /* of a node; ONNX's ops have a dozen */
 /* What protobuf-c may take for a head: its structs are larger than the bytes they come from. */
 #define MAX_UNPACKED ((size_t)1 << 30)

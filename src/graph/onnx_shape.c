@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "graph/onnx_int.h"
 
-#define MAX_SYMBOLS 4096 /* names of dims; models have a handful, and they are searched in a row */
+/* Names of dims; models have a handful, and they are searched in a row. */
+#define MAX_SYMBOLS 4096
 
 /* A declared tensor type. dim -1 = not fixed; param[i] its name or NULL. */
 typedef struct declared {
