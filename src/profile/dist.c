@@ -141,9 +141,10 @@ static void exponnorm_tails(const ff_dist *d, double ms, double *below, double *
     *above = ff_normal_cdf(-y) + tail;
 }
 
+/* Within 1e-6 standard deviations; below that the formula loses its digits. */
 static bool as_good_as_normal(const ff_dist *d)
 {
-    return d->k < 1e-6;
+    return d->k < 1e-3;
 }
 
 static double exponnorm_score(const ff_dist *d, double ms)

@@ -155,14 +155,21 @@ static void add_part(ff_sum *sum, const ff_dist *part)
         out.at_ms[n] = at;
         out.knots++;
     }
-    assert(out.knots >= 2);
+    if (out.knots < 2) { /* no width left between the numbers that a double has */
+        sum->shift_ms += ff_dist_mean_signed(part);
+        return;
+    }
     set_slopes(&out);
     *sum = out;
 }
 
+/* 0 for what is as good as sure. */
 static double tail_width(const ff_dist *d)
 {
-    return ff_dist_at_score(d, 3) - ff_dist_at_score(d, -3);
+    if (ff_dist_is_sure(d))
+        return 0;
+    double width = ff_dist_at_score(d, 3) - ff_dist_at_score(d, -3);
+    return width > 1e-7 * (1e-3 + fabs(ff_dist_at_score(d, 0))) ? width : 0;
 }
 
 void ff_sum_init(ff_sum *sum, const ff_dist *parts, int count)
@@ -175,8 +182,8 @@ void ff_sum_init(ff_sum *sum, const ff_dist *parts, int count)
     for (int i = 0; i < count; i++) {
         double mean = ff_dist_mean_signed(&parts[i]);
         sum->mean_ms += mean;
-        double w = ff_dist_is_sure(&parts[i]) ? 0 : tail_width(&parts[i]);
-        if (w < 1e-9) {
+        double w = tail_width(&parts[i]);
+        if (w <= 0) {
             sum->shift_ms += mean;
             continue;
         }
