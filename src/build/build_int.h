@@ -18,15 +18,20 @@ uint64_t ff_weights_bytes(const ff_weights *w); /* written so far */
 ff_code ff_weights_commit(ff_weights *w, ff_err *err);
 void ff_weights_abort(ff_weights *w); /* takes w; accepts NULL */
 
+/* How a stored piece is opened. */
+static const ff_session_options FF_STORED = {.stored = true};
+
 /* build_run.c: a piece's model run in this process. in: one tensor a part of in, in its order; out
  * comes in the order of the names, owned by the caller. */
-ff_code ff_build_run(ff_engine *engine, const char *model, bool plain, const char *const *in_names,
-                     const ff_tensor *in, int in_count, const char *const *out_names,
-                     ff_tensor *out, int out_count, ff_err *err);
+ff_code ff_build_run(ff_engine *engine, const char *model, const ff_session_options *options,
+                     const char *const *in_names, const ff_tensor *in, int in_count,
+                     const char *const *out_names, ff_tensor *out, int out_count, ff_err *err);
 /* The same with a session that is open. */
 ff_code ff_build_run_session(ff_session *session, const char *const *in_names, const ff_tensor *in,
                              int in_count, const char *const *out_names, ff_tensor *out,
                              int out_count, ff_err *err);
+/* verify_input.c: seeded input for a whole model; the same on every machine. */
+void ff_verify_input(uint64_t seed, int input, ff_tensor *tensor);
 void ff_build_clean_tensors(ff_tensor *tensors, int count); /* accepts NULL */
 
 /* build_probe.c */

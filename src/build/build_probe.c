@@ -85,8 +85,8 @@ static ff_code run_probe(ff_engine *engine, const char *model, const ff_mf_piece
     for (int i = 0; i < r->out_count; i++)
         r->out_names[i] = piece->out[i].name;
     if (code == FF_OK)
-        code = ff_build_run(engine, model, false, r->in_names, r->in, r->in_count, r->out_names,
-                            r->out, r->out_count, err);
+        code = ff_build_run(engine, model, &FF_STORED, r->in_names, r->in, r->in_count,
+                            r->out_names, r->out, r->out_count, err);
     for (int i = 0; i < r->out_count && code == FF_OK; i++) {
         ff_shape shape = ff_region_shape(&piece->out[i].region);
         char wanted[128], found[128];

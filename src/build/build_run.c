@@ -61,13 +61,12 @@ ff_code ff_build_run_session(ff_session *session, const char *const *in_names, c
     return code;
 }
 
-ff_code ff_build_run(ff_engine *engine, const char *model, bool plain, const char *const *in_names,
-                     const ff_tensor *in, int in_count, const char *const *out_names,
-                     ff_tensor *out, int out_count, ff_err *err)
+ff_code ff_build_run(ff_engine *engine, const char *model, const ff_session_options *options,
+                     const char *const *in_names, const ff_tensor *in, int in_count,
+                     const char *const *out_names, ff_tensor *out, int out_count, ff_err *err)
 {
     ff_session *session = NULL;
-    ff_session_options options = {.stored = !plain, .plain = plain};
-    ff_code code = ff_session_open(engine, model, &options, &session, err);
+    ff_code code = ff_session_open(engine, model, options, &session, err);
     if (code == FF_OK)
         code =
             ff_build_run_session(session, in_names, in, in_count, out_names, out, out_count, err);

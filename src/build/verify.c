@@ -93,7 +93,7 @@ static ff_code take_inputs(verifier *v, uint64_t seed, const ff_tensor *inputs, 
         if (code != FF_OK)
             return code;
         if (count == 0)
-            ff_manifest_probe_input(seed, i, &tensor);
+            ff_verify_input(seed, i, &tensor);
         hold(v, m->in[i].name, tensor);
     }
     return FF_OK;
@@ -187,8 +187,8 @@ static ff_code run_piece(verifier *v, const ff_mf_piece *piece, const char *path
         out_names[i] = piece->out[i].name;
     ff_code code = slice_inputs(v, piece, in, err);
     if (code == FF_OK)
-        code = ff_build_run(v->engine, path, false, in_names, in, piece->in_count, out_names, out,
-                            piece->out_count, err);
+        code = ff_build_run(v->engine, path, &FF_STORED, in_names, in, piece->in_count, out_names,
+                            out, piece->out_count, err);
     if (code == FF_OK)
         code = gather(v, piece, out, err);
     ff_build_clean_tensors(in, piece->in_count);
@@ -346,9 +346,14 @@ static ff_code compare_outputs(verifier *v, const ff_tensor *outputs, ff_err *er
             return code;
         }
         v->result.ok = v->result.ok && ff_diff_ok(&diff, outputs[i].dtype);
-        v->result.argmax_equal = v->result.argmax_equal && diff.argmax == diff.argmax_reference;
-        v->result.max_abs_error = fmax(v->result.max_abs_error, diff.max_abs_error);
-        v->result.max_abs_reference = fmax(v->result.max_abs_reference, diff.max_abs_reference);
+        v->result.argmax_equal =
+            v->result.argmax_equal && ff_diff_argmax_ok(&diff, outputs[i].dtype);
+        /* the worst is the one with the largest error for its size */
+        if (i == 0 || diff.max_abs_error * v->result.max_abs_reference >
+                          v->result.max_abs_error * diff.max_abs_reference) {
+            v->result.max_abs_error = diff.max_abs_error;
+            v->result.max_abs_reference = diff.max_abs_reference;
+        }
     }
     return FF_OK;
 }

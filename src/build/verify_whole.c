@@ -1,5 +1,6 @@
 /*
- * The reference: the whole model in plain ONNX Runtime.
+ * The reference: the whole model in ONNX Runtime, unsplit, as the file has it, at the optimisation
+ * level of the bundle's form (other levels sum in another order: that is not what is proved here).
  *
  * Its outputs come from the original file, untouched by our reader. Tensors inside it come from a
  * second run of the model written again with more outputs; its weights stay where they are, in the
@@ -22,6 +23,12 @@ static const char **input_names(const ff_manifest *m)
     return names;
 }
 
+/* The whole model runs with the kernels that the pieces run with. */
+static bool is_portable(const ff_manifest *m)
+{
+    return !strcmp(m->form, "portable");
+}
+
 ff_code ff_whole_outputs(const ff_manifest *m, const char *model_path, ff_engine *engine,
                          const ff_tensor *in, ff_tensor *out, ff_err *err)
 {
@@ -29,8 +36,9 @@ ff_code ff_whole_outputs(const ff_manifest *m, const char *model_path, ff_engine
     const char **out_names = ff_mem_must_array((size_t)m->out_count + 1, sizeof *out_names);
     for (int i = 0; i < m->out_count; i++)
         out_names[i] = m->out[i].name;
-    ff_code code = ff_build_run(engine, model_path, true, in_names, in, m->in_count, out_names, out,
-                                m->out_count, err);
+    ff_session_options options = {.plain = true, .portable = is_portable(m)};
+    ff_code code = ff_build_run(engine, model_path, &options, in_names, in, m->in_count, out_names,
+                                out, m->out_count, err);
     if (code != FF_OK)
         ff_err_wrap(err, "whole model");
     ff_mem_free(in_names);
@@ -62,7 +70,7 @@ static ff_code run_bytes(const ff_manifest *m, ff_bytes model, const char *dir, 
                          ff_err *err)
 {
     ff_session *session = NULL;
-    ff_session_options options = {.plain = true};
+    ff_session_options options = {.plain = true, .portable = is_portable(m)};
     const char **in_names = input_names(m);
     ff_code code = ff_session_open_bytes(engine, model, dir, &options, &session, err);
     if (code == FF_OK)

@@ -151,6 +151,10 @@ static ff_code make_options(const ff_engine *engine, const char *dir,
     }
     if (!code && wanted->stored)
         code = configure_stored(options, err);
+    else if (!code && wanted->portable)
+        code =
+            ff_ort_check(ff_ort()->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_EXTENDED),
+                         FF_ORT_SETUP, "optimisation level", err);
     if (code) {
         ff_ort()->ReleaseSessionOptions(options);
         return code;

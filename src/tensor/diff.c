@@ -20,6 +20,7 @@ typedef struct diff_state {
     ff_diff diff;
     double best_reference;
     double best_result;
+    double reference_there; /* the reference where the result is largest */
 } diff_state;
 
 static inline void diff_step(diff_state *s, int64_t i, double reference, double result,
@@ -36,6 +37,7 @@ static inline void diff_step(diff_state *s, int64_t i, double reference, double 
     if (s->diff.argmax < 0 ? !isnan(result) : result > s->best_result) {
         s->best_result = result;
         s->diff.argmax = i;
+        s->reference_there = reference;
     }
 }
 
@@ -103,6 +105,7 @@ ff_code ff_tensor_diff(const ff_tensor *reference, const ff_tensor *result, ff_d
     diff_state state = {.diff = {.argmax = -1, .argmax_reference = -1}};
     diff(&state, reference->data, result->data,
          reference->bytes / ff_dtype_bytes(reference->dtype));
+    state.diff.argmax_gap = state.best_reference - state.reference_there;
     *out = state.diff;
     return FF_OK;
 }
@@ -125,4 +128,10 @@ double ff_dtype_tolerance(ff_dtype dtype)
 bool ff_diff_ok(const ff_diff *diff, ff_dtype dtype)
 {
     return diff->max_abs_error <= ff_dtype_tolerance(dtype) * diff->max_abs_reference;
+}
+
+bool ff_diff_argmax_ok(const ff_diff *diff, ff_dtype dtype)
+{
+    return diff->argmax == diff->argmax_reference ||
+           diff->argmax_gap <= ff_dtype_tolerance(dtype) * diff->max_abs_reference;
 }

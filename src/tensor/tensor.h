@@ -49,6 +49,7 @@ typedef struct ff_diff {
     uint64_t differing;       /* elements whose bits differ */
     int64_t argmax;           /* of the result; first of equals, NaN never; -1 where none */
     int64_t argmax_reference;
+    double argmax_gap; /* how much less than its largest the reference is at the result's argmax */
 } ff_diff;
 /* FF_MISMATCH where dtype or shape differ. */
 ff_code ff_tensor_diff(const ff_tensor *reference, const ff_tensor *result, ff_diff *out,
@@ -57,5 +58,8 @@ ff_code ff_tensor_diff(const ff_tensor *reference, const ff_tensor *result, ff_d
  * float64, 2e-3 for float16, 0 for integers. */
 double ff_dtype_tolerance(ff_dtype dtype);
 bool ff_diff_ok(const ff_diff *diff, ff_dtype dtype);
+/* Do both have their largest element in the same place? Places whose reference values are equal
+ * within the tolerance are the same. */
+bool ff_diff_argmax_ok(const ff_diff *diff, ff_dtype dtype);
 
 #endif

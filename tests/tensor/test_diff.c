@@ -128,9 +128,26 @@ static void test_refused(void **state)
     assert_int_equal(d.differing, 9);
 }
 
+/* Saturated answers: the largest element is in many places at once. */
+static void equal_maxima_are_one_place(void **state)
+{
+    (void)state;
+    const float reference[] = {0.1f, 1.0f, 0.99999f, 0.5f};
+    const float near[] = {0.1f, 0.99998f, 1.0f, 0.5f};
+    const float far[] = {0.1f, 0.9f, 0.5f, 1.0f};
+    ff_diff d = diff_of(FF_DTYPE_F32, reference, near, 4);
+    assert_int_equal(d.argmax, 2);
+    assert_true(ff_diff_argmax_ok(&d, FF_DTYPE_F32));
+    d = diff_of(FF_DTYPE_F32, reference, far, 4);
+    assert_int_equal(d.argmax, 3);
+    assert_true(d.argmax_gap > 0.49 && d.argmax_gap < 0.51);
+    assert_false(ff_diff_argmax_ok(&d, FF_DTYPE_F32));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_maxima_are_one_place),
         cmocka_unit_test(test_float32),
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_types),
