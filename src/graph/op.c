@@ -78,6 +78,41 @@ static bool map_fits(const ff_op_at *at, const ff_op_entry *entry, int axis, int
     return true;
 }
 
+/* Lengths that arithmetic can do with: no sum or product of one with an attribute overflows. */
+static bool lengths_fit(const ff_shape *shape, int64_t least)
+{
+    for (int a = 0; a < shape->rank; a++) {
+        if (shape->dim[a] < least || shape->dim[a] > (int64_t)FF_MAX_TENSOR_BYTES) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool shapes_known(const ff_op_at *at, char *why, size_t size)
+{
+    if (at->out == NULL || !ff_op_has_in(at, 0)) {
+        return ff_op_no(why, size, "the shape of its output is not known");
+    }
+    for (int i = 0; i < at->node->in_count; i++) {
+        if (!ff_op_has_in(at, i)) {
+            continue;
+        }
+        const ff_shape *shape = ff_op_in(at, i);
+        if (shape == NULL) {
+            return ff_op_no(why, size, "the shape of its input '%.100s' is not known",
+                            at->g->values[at->node->in[i]].name);
+        }
+        if (!lengths_fit(shape, i == 0 ? 1 : 0) || !lengths_fit(at->out, 1)) {
+            return ff_op_no(why, size,
+                            "an axis of its output or of its input %d is empty or too "
+                            "long",
+                            i);
+        }
+    }
+    return true;
+}
+
 bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t size)
 {
     ff_op_at at = look_at(g, node);
@@ -89,20 +124,13 @@ bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t size)
         return ff_op_no(why, size, "op %s%s%.60s is not in the table of splittable ops",
                         at.node->domain, at.node->domain[0] != '\0' ? "." : "", at.node->op);
     }
-    if (at.out == NULL || at.node->in_count == 0) {
-        return ff_op_no(why, size, "the shape of its output is not known");
+    if (!shapes_known(&at, why, size)) {
+        return false;
     }
     if (axis < 0 || axis >= at.out->rank) {
         return ff_op_no(why, size, "its output has %d axes, none of number %d", at.out->rank, axis);
     }
-    for (int i = 0; i < at.node->in_count; i++) {
-        if (ff_op_has_in(&at, i) && ff_op_in(&at, i) == NULL) {
-            return ff_op_no(why, size, "the shape of its input '%.100s' is not known",
-                            g->values[at.node->in[i]].name);
-        }
-    }
-    if (!ff_op_has_in(&at, 0) || !outputs_agree(&at, axis, why, size) ||
-        !entry->passes(&at, axis, why, size)) {
+    if (!outputs_agree(&at, axis, why, size) || !entry->passes(&at, axis, why, size)) {
         return false;
     }
     for (int i = 0; i < at.node->in_count; i++) {

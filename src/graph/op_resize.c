@@ -50,7 +50,7 @@ static int named_axis(const ff_op_at *at, int axis, int *count)
         return axis;
     }
     for (int i = 0; i < found && i < FF_MAX_RANK; i++) {
-        if (axes[i] == axis || axes[i] + rank == axis) {
+        if (axes[i] == axis || axes[i] == axis - rank) {
             return i;
         }
     }
@@ -131,6 +131,11 @@ static bool resize_passes(const ff_op_at *at, int axis, char *why, size_t size)
     if (ff_op_in(at, 0)->rank != at->out->rank) {
         return ff_op_no(why, size, "its input has %d axes", ff_op_in(at, 0)->rank);
     }
+    int count;
+    named_axis(at, axis, &count);
+    if (count > at->out->rank) {
+        return ff_op_no(why, size, "it names %d axes of %d", count, at->out->rank);
+    }
     in_len = ff_op_in(at, 0)->dim[axis];
     factor scale = factor_of(at, axis);
     if (scale.f == 0) {
@@ -184,7 +189,7 @@ static ff_code resize_emit(const ff_op_job *job, ff_err *err)
         ff_op_add(job, job->in, at->node->in_count, NULL);
         return FF_OK;
     }
-    int64_t sizes[FF_MAX_RANK];
+    int64_t sizes[FF_MAX_RANK] = {0};
     int count = 0;
     for (int a = 0; a < at->out->rank; a++) {
         int i = named_axis(at, a, &count);

@@ -55,6 +55,9 @@ static bool read_spread(const ff_op_at *at, int axis, spread *s, char *why, size
 static bool transposed_passes(const ff_op_at *at, int axis, char *why, size_t size)
 {
     spread s;
+    if (at->out->rank < 3 || ff_op_in(at, 0)->rank != at->out->rank) {
+        return ff_op_no(why, size, "its map has %d axes", ff_op_in(at, 0)->rank);
+    }
     if (axis == 0) {
         return true;
     }
