@@ -1,0 +1,82 @@
+/* Traces as JSON, and their sums. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "share/trace.h"
+
+static void test_emit(void **state)
+{
+    (void)state;
+    ff_moved in[] = {{"x", 1000, FF_ROUTE_INLINE, 0, 2500000, 0, 0}};
+    ff_moved sent[] = {{"x", 700, FF_ROUTE_STORE, 1000000, 0, 4000000, 2}, {0}};
+    ff_moved got[] = {{"y \"q\"", 300, FF_ROUTE_INLINE, 0, 500000, 0, 0}};
+    ff_trace_piece pieces[] = {{.function = "w0",
+                                .start_ns = 1000000,
+                                .end_ns = 9000000,
+                                .invoke_ns = 5000000,
+                                .attempts = 1,
+                                .request_bytes = 400,
+                                .response_bytes = 500,
+                                .worker = {.compute_ms = 3.25, .cold = true},
+                                .in_count = 2,
+                                .out_count = 1,
+                                .in = sent,
+                                .out = got}};
+    ff_trace_piece local[] = {{.function = "master", .compute_ns = 7000000}};
+    ff_trace_stage stages[] = {{.split = "grid 1x1", .piece_count = 1, .piece = pieces},
+                               {.split = "local", .piece_count = 1, .piece = local}};
+    ff_trace t;
+    ff_trace_init(&t);
+    t.request_id = "id-1";
+    t.policy = (ff_policy){700};
+    t.start_ns = 0;
+    t.end_ns = 20000000;
+    t.in_count = 1;
+    t.in = in;
+    t.stage_count = 2;
+    t.stage = stages;
+    ff_trace_sum sum = ff_trace_total(&t);
+    assert_int_equal(sum.bytes[FF_ROUTE_INLINE], 1300);
+    assert_int_equal(sum.bytes[FF_ROUTE_STORE], 700);
+    assert_int_equal(sum.tensors[FF_ROUTE_INLINE], 2);
+    assert_int_equal(sum.tensors[FF_ROUTE_STORE], 1); /* the empty one never moved */
+    ff_buf out = {0};
+    assert_int_equal(ff_trace_emit(&t, &out, NULL), FF_OK);
+    static const char WANTED[] =
+        "{\"request_id\":\"id-1\",\"policy\":\"700\",\"total_ms\":20.000,"
+        "\"bytes\":{\"inline\":1300,\"store\":700},\"tensors\":{\"inline\":2,\"store\":1},"
+        "\"inputs\":[{\"name\":\"x\",\"bytes\":1000,\"route\":\"inline\",\"decode_ms\":2.500}],"
+        "\"outputs\":[],\"stages\":[{\"split\":\"grid 1x1\",\"start_ms\":0.000,\"ms\":0.000,"
+        "\"pieces\":[{\"function\":\"w0\",\"start_ms\":1.000,\"ms\":8.000,\"invoke_ms\":5.000,"
+        "\"attempts\":1,\"request_bytes\":400,\"response_bytes\":500,\"compute_ms\":3.250,"
+        "\"worker\":{\"decode_ms\":0.000,\"get_ms\":0.000,\"compute_ms\":3.250,"
+        "\"encode_ms\":0.000,\"put_ms\":0.000,\"cold\":true},"
+        "\"inputs\":[{\"name\":\"x\",\"bytes\":700,\"route\":\"store\",\"encode_ms\":1.000,"
+        "\"put_ms\":4.000,\"attempts\":2}],"
+        "\"outputs\":[{\"name\":\"y \\\"q\\\"\",\"bytes\":300,\"route\":\"inline\","
+        "\"decode_ms\":0.500}]}]},{\"split\":\"local\",\"start_ms\":0.000,\"ms\":0.000,"
+        "\"pieces\":[{\"function\":\"master\",\"start_ms\":0.000,\"ms\":0.000,"
+        "\"compute_ms\":7.000,\"worker\":null,\"inputs\":[],\"outputs\":[]}]}]}";
+    assert_int_equal(out.len, strlen(WANTED));
+    assert_memory_equal(out.data, WANTED, out.len);
+    ff_buf_clean(&out);
+    ff_mem_fail_at(1);
+    assert_int_equal(ff_trace_emit(&t, &out, NULL), FF_NO_MEMORY);
+    ff_mem_fail_at(0);
+    ff_trace_clean(&t);
+    ff_trace_clean(&t);
+    ff_buf_clean(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_emit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
