@@ -5,7 +5,7 @@
 #include "net/http_int.h"
 
 /* libcurl copies an upload through a buffer of its own, made anew for each transfer: one that fits
- * the second-level cache is faster than its maximum of 2 MiB. Measured by bench/bench_http. */
+ * the second-level cache costs less than its maximum of 2 MiB (bench/bench_http). */
 #define UPLOAD_BUFFER      (512L << 10)
 #define RECEIVE_BUFFER     (512L << 10)
 #define CONNECT_TIMEOUT_MS 5000L
