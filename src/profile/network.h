@@ -33,9 +33,8 @@
 #include "base/mem.h"
 #include "profile/sum.h"
 
-#define FF_MAX_PROFILE_BYTES   ((size_t)1 << 20)
-#define FF_NET_ENVELOPE_BYTES  4096 /* of a payload, kept for what is around the tensors */
-#define FF_NET_STORE_FIXED_MAX 5368709120.0
+#define FF_MAX_PROFILE_BYTES  ((size_t)1 << 20)
+#define FF_NET_ENVELOPE_BYTES 4096 /* of a payload, kept for what is around the tensors */
 
 typedef struct ff_figure {
     double value;       /* INFINITY = none (no bound, no cost by rate) */

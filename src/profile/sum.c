@@ -88,15 +88,18 @@ static double random_score(const ff_sum *s, double ms)
     return s->knots ? table_score(s, ms) : part_score(&s->one, ms);
 }
 
-static void random_tails(const ff_sum *s, double ms, double *below, double *above)
+/* The probability of a time up to ms, or above it, to its own precision. */
+static double random_tail(const ff_sum *s, double ms, bool upper)
 {
-    if (!s->knots) {
-        part_tails(&s->one, ms, below, above);
-        return;
+    if (!s->knots && s->one.kind == FF_DIST_EXPONNORM) {
+        double below, above;
+        part_tails(&s->one, ms, &below, &above);
+        return upper ? above : below;
     }
-    double score = table_score(s, ms) * M_SQRT1_2;
-    *below = 0.5 * erfc(-score);
-    *above = 0.5 * erfc(score);
+    double score = upper ? -random_score(s, ms) : random_score(s, ms);
+    if (score < -SCORE_BOUND - 1)
+        return 0;
+    return score > SCORE_BOUND + 1 ? 1 : 0.5 * erfc(-score * M_SQRT1_2);
 }
 
 /* Slopes of a monotone cubic (Fritsch and Butland's weighted harmonic mean). */
@@ -138,15 +141,11 @@ static void add_part(ff_sum *sum, const ff_dist *part)
     for (int j = 0; j < FF_SUM_KNOTS; j++) {
         double z = -SCORE_END + KNOT_STEP * j;
         double at = random_at(sum, z) + part_at(part, z);
-        double below = 0, above = 0;
-        for (int i = 0; i < nodes; i++) {
-            double b, a;
-            random_tails(sum, at - x[i], &b, &a);
-            below += w[i] * b;
-            above += w[i] * a;
-        }
-        double score = below < above ? ff_normal_score_of(below, 1 - below)
-                                     : ff_normal_score_of(1 - above, above);
+        double tail = 0;
+        for (int i = 0; i < nodes; i++)
+            tail += w[i] * random_tail(sum, at - x[i], z >= 0);
+        double score =
+            z < 0 ? ff_normal_score_of(tail, 1 - tail) : ff_normal_score_of(1 - tail, tail);
         int n = out.knots;
         if (fabs(score) > SCORE_BOUND ||
             (n && (score <= out.score[n - 1] || at <= out.at_ms[n - 1])))
