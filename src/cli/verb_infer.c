@@ -45,9 +45,10 @@ static ff_code find_platform(const ff_args *args, char deployment[64], ff_err *e
         setenv("AWS_ENDPOINT_URL", endpoint, 1);
         unsetenv("AWS_ENDPOINT_URL_LAMBDA");
         unsetenv("AWS_ENDPOINT_URL_S3");
+        if (!getenv("AWS_DEFAULT_REGION"))
+            setenv("AWS_REGION", up && !strcmp(endpoint, s.endpoint) ? s.region : "us-east-1", 0);
     }
     if (up && endpoint && !strcmp(endpoint, s.endpoint)) {
-        setenv("AWS_REGION", s.region, 0);
         if (!getenv("AWS_ACCESS_KEY_ID")) {
             setenv("AWS_ACCESS_KEY_ID", s.credentials.access_key, 1);
             setenv("AWS_SECRET_ACCESS_KEY", s.credentials.secret_key, 1);

@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# A bundle served by `fanfold up` and asked as a user would: every policy, bad requests, crashes.
+set -u
+build=$(cd "${1:?usage: requests.sh BUILD}" && pwd)
+export PATH=$build:$PATH
+unset AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_LAMBDA AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+work=$(mktemp -d)
+export XDG_RUNTIME_DIR=$work/run
+mkdir -p "$XDG_RUNTIME_DIR"
+up_pid=
+finish() {
+    [ -n "$up_pid" ] && kill "$up_pid" 2>/dev/null && wait "$up_pid" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+cd "$work" || exit 1
+checks=0 failed=0
+# check NAME WANTED-EXIT-CODE COMMAND...; stdout and stderr stay in out and err
+check() {
+    local name=$1 want=$2 code
+    shift 2
+    checks=$((checks + 1))
+    "$@" > out 2> err < /dev/null
+    code=$?
+    if [ $code != "$want" ]; then
+        failed=$((failed + 1))
+        printf 'FAILED %s: exit code %s, wanted %s\n' "$name" $code "$want"
+        sed 's/^/  /' out err | tail -20
+    fi
+}
+lacks() { # NAME TEXT FILE
+    checks=$((checks + 1))
+    grep -qF -- "$2" "$3" && return
+    failed=$((failed + 1))
+    printf 'FAILED %s: %s lacks: %s\n' "$1" "$3" "$2"
+    sed 's/^/  /' "$3" | tail -20
+}
+state() { curl -s "$endpoint/_fanfold/state"; }
+number() { grep -o "\"$1\": *[0-9]*" | grep -o '[0-9]*$' | tail -1; }
+
+fanfold zoo resnet50-v1 --width 1/8 -o m.onnx > /dev/null || exit 1
+fanfold plan m.onnx --grid 2x2 --stages 3 -o plan.json > /dev/null || exit 1
+fanfold build plan.json -o net > /dev/null 2>&1 || exit 1
+fanfold plan m.onnx --planner single -o single.json > /dev/null || exit 1
+fanfold build single.json -o whole > /dev/null 2>&1 || exit 1
+
+fanfold up net whole --json > up.json 2> up.log &
+up_pid=$!
+for _ in $(seq 200); do
+    [ -s up.json ] && break
+    kill -0 $up_pid 2>/dev/null || { cat up.log; exit 1; }
+    sleep 0.1
+done
+endpoint=$(grep -o '"endpoint": "[^"]*"' up.json | cut -d'"' -f4)
+port=$(number port < up.json)
+
+# every policy gives the whole model's answer, and leaves nothing behind
+check reference 0 fanfold infer --deployment whole --random 7 -o ref
+check wrong-reference 0 fanfold infer --deployment whole --random 8 -o other
+for policy in inline store 0 40KB; do
+    check "policy $policy" 0 fanfold infer --deployment net --random 7 --threshold $policy --expect ref --json
+    lacks "policy $policy" '"equal": true' out
+    cp out "reply.$policy"
+done
+check absent-policy 0 fanfold infer --random 7 --expect ref
+lacks absent-policy 'store 0 B' out
+lacks store '"inline_bytes": 602' reply.store # the client's own input rides in the payload
+for policy in inline store 40KB; do
+    case $policy in
+    inline) [ "$(number store_bytes < reply.inline)" = 0 ] ;;
+    *) [ "$(number store_bytes < reply.$policy)" -gt 0 ] ;;
+    esac || { failed=$((failed + 1)); echo "FAILED: bytes by route under $policy"; }
+    checks=$((checks + 1))
+done
+check comparison-can-fail 17 fanfold infer --deployment net --random 7 --expect other
+[ "$(state | number objects)" = 0 ] || { failed=$((failed + 1)); echo "FAILED: objects left: $(state)"; }
+checks=$((checks + 1))
+
+# concurrent requests never mix
+for i in 1 2 3 4; do
+    fanfold infer --deployment whole --random 10$i -o ref$i > /dev/null 2>&1
+done
+pids=()
+for i in 1 2 3 4; do
+    for policy in inline store; do
+        fanfold infer --deployment net --random 10$i --threshold $policy --expect ref$i > mix.$i.$policy 2>&1 &
+        pids+=($!)
+    done
+done
+for pid in "${pids[@]}"; do
+    checks=$((checks + 1))
+    wait "$pid" || { failed=$((failed + 1)); echo "FAILED: a concurrent request"; cat mix.*; }
+done
+
+# bad inputs and requests: told apart, and the service goes on
+check wrong-shape 3 fanfold infer --deployment net --input ref/output.npy
+lacks wrong-shape 'wanted float32 1x3x224x224, found float32 1x1000' err
+head -c 1000 ref/output.npy > cut.npy
+check truncated-npy 3 fanfold infer --deployment net --input cut.npy
+lacks truncated-npy cut.npy err
+printf 'hello' > text.npy
+check not-npy 3 fanfold infer --deployment net --input text.npy
+check no-such-file 5 fanfold infer --deployment net --input none.npy
+check picture-without-preprocessing 2 fanfold infer --deployment net --input x.png
+check unknown-input 2 fanfold infer --deployment net --input y=ref/output.npy
+check unknown-deployment 5 fanfold infer --deployment nothing --random 1
+lacks unknown-deployment nothing err
+check bad-threshold 2 fanfold infer --random 1 --threshold soon
+check bad-endpoint 13 env AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b fanfold infer --endpoint http://127.0.0.1:1 --deployment net --random 1 --timeout 2s
+check unwritable-output 5 fanfold infer --random 7 -o /proc/none/out
+check port-in-use 12 fanfold up net --port "$port"
+lacks port-in-use "$port" err
+check not-a-bundle 5 fanfold up "$work/run"
+
+# envelopes by hand, signed by curl
+key=$(grep -o '"access_key": "[^"]*"' up.json | cut -d'"' -f4)
+secret=$(grep -o '"secret_key": "[^"]*"' up.json | cut -d'"' -f4)
+invoke() { # FUNCTION JSON
+    curl -s -m 30 --aws-sigv4 aws:amz:us-east-1:lambda --user "$key:$secret" -H 'Content-Type: application/json' \
+        -d "$2" "$endpoint/2015-03-31/functions/$1/invocations"
+}
+refused() { # NAME FUNCTION JSON TEXT
+    checks=$((checks + 1))
+    invoke "$2" "$3" > out
+    grep -q '"errorType"' out && grep -qF -- "$4" out && return
+    failed=$((failed + 1))
+    printf 'FAILED %s: wanted an error with "%s", found: %s\n' "$1" "$4" "$(head -c 500 out)"
+}
+tensor() { printf '{"tensors": [{"name": "input", "dtype": "float32", "shape": %s, "route": "%s", "codec": "raw", "crc32c": "%s", %s}]}' "$1" "$2" "$3" "$4"; }
+refused empty net-master '{}' tensors
+refused no-tensor net-master '{"tensors": []}' input
+refused huge-shape net-master "$(tensor '[1,3,999999999,999999999]' inline 00000000 '"data": "AAAA"')" Function.
+refused negative-shape net-master "$(tensor '[1,3,-224,224]' inline 00000000 '"data": "AAAA"')" Function.
+refused bad-base64 net-master "$(tensor '[1,3,224,224]' inline 00000000 '"data": "AA!A"')" Function.
+refused other-length net-master "$(tensor '[1,3,224,224]' inline 00000000 '"data": "AAAA"')" Function.
+refused key-outside net-master "$(tensor '[1,3,224,224]' store 00000000 '"bytes": 602240, "key": "other/net/x.npy"')" Function.Denied
+refused key-climbs net-master "$(tensor '[1,3,224,224]' store 00000000 '"bytes": 602240, "key": "requests/net/../../x.npy"')" Function.
+refused key-missing net-master "$(tensor '[1,3,224,224]' store 00000000 '"bytes": 602240, "key": "requests/net/none.npy"')" Function.
+refused worker-alone net-w0 '{"fanfold": 1}' Function.
+checks=$((checks + 1))
+invoke net-master '{"tensors": [' > out # refused before it reaches a function
+grep -q 'InvalidRequestContent\|Could not parse' out || { failed=$((failed + 1)); echo "FAILED json-cut: $(cat out)"; }
+checks=$((checks + 1))
+curl -s -m 10 -d '{}' "$endpoint/2015-03-31/functions/net-master/invocations" > out
+grep -q AccessDenied out || { failed=$((failed + 1)); echo "FAILED unsigned: $(cat out)"; }
+
+# a worker that dies: the request names it, or a retry succeeds; the next request is answered
+worker_pids() { state | grep -o '"name": *"net-w[0-9]*"[^}]*"pids": *\[[0-9, ]*\]' | grep -o '\[.*\]' | tr -d '[],' ; }
+for round in 1 2 3; do
+    fanfold infer --deployment net --random 7 --threshold store --expect ref > dying 2>&1 &
+    dying=$!
+    sleep 0.0$round
+    for pid in $(worker_pids); do kill -9 "$pid" 2>/dev/null; done
+    wait $dying
+    code=$?
+    checks=$((checks + 1))
+    case $code in
+    0) ;;
+    16) grep -q 'net-w[0-9]' dying || { failed=$((failed + 1)); echo "FAILED: a dead worker is not named: $(cat dying)"; } ;;
+    *) failed=$((failed + 1)); echo "FAILED: a dead worker gave exit code $code: $(cat dying)" ;;
+    esac
+    check after-crash 0 fanfold infer --deployment net --random 7 --threshold store --expect ref
+done
+[ "$(state | number objects)" = 0 ] || { failed=$((failed + 1)); echo "FAILED: objects left after crashes: $(state)"; }
+checks=$((checks + 1))
+
+# the end: no process is left
+before=$(state | grep -o '"pids": *\[[0-9, ]*\]' | grep -o '[0-9]\+' | sort -u)
+kill -TERM $up_pid
+wait $up_pid
+check up-ends-well 0 test $? = 0
+up_pid=
+for pid in $before; do
+    checks=$((checks + 1))
+    kill -0 "$pid" 2>/dev/null && { failed=$((failed + 1)); echo "FAILED: process $pid is left"; }
+done
+check nothing-up 2 fanfold infer --random 1
+lacks nothing-up 'nothing is up' err
+echo "$checks checks, $failed failed"
+[ $failed = 0 ]
