@@ -6,7 +6,8 @@
  * start, after and cancel may be called; poll and free may not. No proxy from the environment, no
  * redirects, no `Expect: 100-continue`. Connections idle for 4 s are not used again (S3 closes
  * them at about 5 s; a thawed function finds dead sockets); a request that fails on a reused
- * connection before any response byte is sent once more on a fresh one.
+ * connection before any response byte is sent once more on a fresh one. The first client of a
+ * process has SIGPIPE ignored where nobody handles it.
  */
 #ifndef FF_NET_HTTP_H
 #define FF_NET_HTTP_H
