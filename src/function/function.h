@@ -35,7 +35,7 @@ void ff_function_free(ff_function *function); /* accepts NULL */
 const char *ff_function_deployment(const ff_function *function);
 
 typedef struct ff_call {
-    ff_buf *payload;        /* read in place: overwritten. The caller's */
+    const ff_buf *payload;  /* the caller's, until the call returns */
     const char *request_id; /* the platform's, unique; NULL = a new one is made */
     int64_t deadline_ns;
 } ff_call;

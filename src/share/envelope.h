@@ -64,15 +64,15 @@ typedef struct ff_envelope {
     yyjson_val *trace_json; /* of a reply, or NULL */
     int count;
     ff_env_tensor *tensor;
-    yyjson_doc *doc; /* private: owns what is above */
+    yyjson_doc *doc; /* private: owns what is above, but data */
 } ff_envelope;
 
-/* Reads in place: payload gets FF_JSON_PADDING writable bytes (reserved here), is overwritten, and
- * must live as long as the envelope. Keys must lie in folder (FF_DENIED; NULL = none may come).
- * Everything is bounded and checked except data, which ff_recv_start decodes.
+/* data stays in payload, which must live as long as the envelope and is not changed. Keys must lie
+ * in folder (FF_DENIED; NULL = none may come). Everything is bounded and checked except data,
+ * which ff_recv_start decodes.
  * FF_FORMAT, FF_LIMIT, FF_UNSUPPORTED (format, codec, policy), FF_DENIED, FF_NO_MEMORY. */
-ff_code ff_envelope_parse(ff_env_kind kind, ff_buf *payload, const char *folder, ff_envelope *out,
-                          ff_err *err);
+ff_code ff_envelope_parse(ff_env_kind kind, const ff_buf *payload, const char *folder,
+                          ff_envelope *out, ff_err *err);
 void ff_envelope_clean(ff_envelope *envelope); /* accepts zeroed memory, and twice */
 /* The tensor of that name, or NULL. */
 const ff_env_tensor *ff_envelope_find(const ff_envelope *envelope, const char *name);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "share/envelope.h"
+#include "share/skeleton.h"
 
 /* What each kind must have. */
 enum {
@@ -81,15 +82,15 @@ static ff_code read_crc(yyjson_val *obj, uint32_t *out, ff_err *err)
                       text);
 }
 
-static ff_code read_data(yyjson_val *obj, ff_env_tensor *t, ff_err *err)
+static ff_code read_data(yyjson_val *obj, const ff_skeleton *skeleton, ff_env_tensor *t,
+                         ff_err *err)
 {
     const char *text = NULL;
     size_t len = 0;
     ff_code code = ff_json_str_n(obj, "data", &text, &len, err);
-    if (code)
-        return code;
-    t->data = ff_bytes_of(text, len);
-    return FF_OK;
+    if (!code)
+        t->data = ff_skeleton_text(skeleton, yyjson_obj_get(obj, "data"));
+    return code;
 }
 
 static ff_code read_key(yyjson_val *obj, ff_env_tensor *t, const char *folder, ff_err *err)
@@ -102,7 +103,13 @@ static ff_code read_key(yyjson_val *obj, ff_env_tensor *t, const char *folder, f
     return ff_key_check_inside(t->key, folder, err);
 }
 
-static ff_code read_tensor(yyjson_val *obj, const char *folder, ff_env_tensor *out, ff_err *err)
+/* What reading a tensor needs beside its object. */
+typedef struct source {
+    const ff_skeleton *skeleton;
+    const char *folder;
+} source;
+
+static ff_code read_tensor(yyjson_val *obj, const source *from, ff_env_tensor *out, ff_err *err)
 {
     ff_env_tensor t = {0};
     const char *dtype = NULL, *route = NULL, *codec = "raw";
@@ -124,10 +131,10 @@ static ff_code read_tensor(yyjson_val *obj, const char *folder, ff_env_tensor *o
     if (!code)
         code = ff_json_str(obj, "route", &route, err);
     if (!code && !strcmp(route, "inline")) {
-        code = read_data(obj, &t, err);
+        code = read_data(obj, from->skeleton, &t, err);
     } else if (!code && !strcmp(route, "store")) {
         t.route = FF_ROUTE_STORE;
-        code = read_key(obj, &t, folder, err);
+        code = read_key(obj, &t, from->folder, err);
     } else if (!code) {
         code = ff_err_set(err, FF_FORMAT, "route: wanted inline or store, found '%.40s'", route);
     }
@@ -137,7 +144,7 @@ static ff_code read_tensor(yyjson_val *obj, const char *folder, ff_env_tensor *o
     return FF_OK;
 }
 
-static ff_code read_tensors(yyjson_val *root, const char *folder, ff_envelope *e, ff_err *err)
+static ff_code read_tensors(yyjson_val *root, const source *from, ff_envelope *e, ff_err *err)
 {
     yyjson_val *list = NULL, *value;
     size_t i, max;
@@ -152,7 +159,7 @@ static ff_code read_tensors(yyjson_val *root, const char *folder, ff_envelope *e
         return ff_err_set(err, FF_NO_MEMORY, "no memory for %zu tensors' heads", count);
     yyjson_arr_foreach(list, i, max, value)
     {
-        code = read_tensor(value, folder, &e->tensor[i], err);
+        code = read_tensor(value, from, &e->tensor[i], err);
         if (!code && ff_envelope_find(e, e->tensor[i].name))
             code = ff_err_set(err, FF_FORMAT, "tensor '%.100s' appears twice", e->tensor[i].name);
         if (code)
@@ -282,16 +289,15 @@ static ff_code read_rest(yyjson_val *root, ff_envelope *e, ff_err *err)
     return code;
 }
 
-ff_code ff_envelope_parse(ff_env_kind kind, ff_buf *payload, const char *folder, ff_envelope *out,
-                          ff_err *err)
+ff_code ff_envelope_parse(ff_env_kind kind, const ff_buf *payload, const char *folder,
+                          ff_envelope *out, ff_err *err)
 {
     ff_envelope e = {.kind = kind};
-    payload->cap = 0; /* its bound was on what was received */
-    ff_code code = ff_buf_reserve(payload, FF_JSON_PADDING, err);
-    if (!code)
-        code = ff_json_parse_insitu(payload->data, payload->len, &e.doc, err);
+    ff_skeleton skeleton;
+    ff_code code = ff_skeleton_parse(ff_buf_view(payload), &skeleton, err);
     if (code)
         return code;
+    e.doc = skeleton.doc; /* the cuts are views of payload: they need no owner */
     yyjson_val *root = yyjson_doc_get_root(e.doc);
     if (!yyjson_is_obj(root)) {
         code = ff_err_set(err, FF_FORMAT, "an envelope is an object, found %s",
@@ -307,7 +313,7 @@ ff_code ff_envelope_parse(ff_env_kind kind, ff_buf *payload, const char *folder,
     if (!code)
         code = read_rest(root, &e, err);
     if (!code)
-        code = read_tensors(root, folder, &e, err);
+        code = read_tensors(root, &(source){&skeleton, folder}, &e, err);
     if (code)
         goto fail;
     *out = e;

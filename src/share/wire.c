@@ -72,8 +72,15 @@ uint32_t ff_wire_encode(const ff_wire *wire, char *out)
     e.held = 0;
     encode_run(&e, wire->header, wire->header_bytes);
     if (!ff_runs_init(&runs, &wire->region, &wire->whole->shape, wire->whole->dtype, NULL))
-        while (ff_runs_next(&runs, &offset))
-            encode_run(&e, wire->whole->data + offset, runs.run_bytes);
+        while (ff_runs_next(&runs, &offset)) {
+            const uint8_t *run = wire->whole->data + offset;
+            if (e.held && runs.run_bytes < BLOCK - e.held) { /* a short row, as most are */
+                memcpy(e.block + e.held, run, runs.run_bytes);
+                e.held += runs.run_bytes;
+            } else {
+                encode_run(&e, run, runs.run_bytes);
+            }
+        }
     encode_bytes(&e, e.block, e.held);
     return e.crc;
 }
