@@ -81,6 +81,11 @@ void ff_hash_md5(ff_bytes bytes, uint8_t digest[16])
     must_work(EVP_Digest(bytes.data, bytes.len, digest, NULL, EVP_md5(), NULL));
 }
 
+void ff_hash_sha1(ff_bytes bytes, uint8_t digest[20])
+{
+    must_work(EVP_Digest(bytes.data, bytes.len, digest, NULL, EVP_sha1(), NULL));
+}
+
 #define CHUNK (1u << 30) /* ISA-L's CRC-32C takes an int */
 
 uint32_t ff_hash_crc32c(uint32_t seed, ff_bytes bytes)

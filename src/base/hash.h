@@ -1,5 +1,6 @@
 /*
- * Hashes and encodings of bytes. SHA-256, HMAC and MD5 by OpenSSL, CRC-32C and CRC-32 by ISA-L.
+ * Hashes and encodings of bytes. SHA-256, SHA-1, HMAC and MD5 by OpenSSL, CRC-32C and CRC-32 by
+ * ISA-L.
  */
 #ifndef FF_BASE_HASH_H
 #define FF_BASE_HASH_H
@@ -23,8 +24,9 @@ void ff_hash_sha256_hex(ff_bytes bytes, char hex[FF_SHA256_HEX]);
 ff_code ff_hash_sha256_file(const char *path, char hex[FF_SHA256_HEX], ff_err *err);
 void ff_hash_hmac_sha256(ff_bytes key, ff_bytes data, uint8_t digest[FF_SHA256_BYTES]);
 void ff_hash_md5(ff_bytes bytes, uint8_t digest[16]);
-uint32_t ff_hash_crc32c(uint32_t seed, ff_bytes bytes);        /* seed 0 to begin; chains */
-uint32_t ff_hash_crc32(uint32_t seed, ff_bytes bytes);         /* zlib's and S3's CRC32 */
+void ff_hash_sha1(ff_bytes bytes, uint8_t digest[20]);  /* only because S3's clients may send it */
+uint32_t ff_hash_crc32c(uint32_t seed, ff_bytes bytes); /* seed 0 to begin; chains */
+uint32_t ff_hash_crc32(uint32_t seed, ff_bytes bytes);  /* zlib's and S3's CRC32 */
 void ff_hash_hex(const uint8_t *bytes, size_t len, char *hex); /* lower case, 2*len+1 */
 
 #endif

@@ -34,7 +34,7 @@ static uint32_t get_u32(const uint8_t *in)
     return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
 
-static ff_code header_json(const ff_object *object, ff_buf *json, ff_err *err)
+static ff_code header_json(const ff_object *object, uint64_t size, ff_buf *json, ff_err *err)
 {
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     if (!doc)
@@ -45,6 +45,7 @@ static ff_code header_json(const ff_object *object, ff_buf *json, ff_err *err)
     yyjson_mut_obj_add_str(doc, root, "etag", object->etag);
     yyjson_mut_obj_add_int(doc, root, "modified_ms", object->modified_ms);
     yyjson_mut_obj_add_uint(doc, root, "sequence", object->sequence);
+    yyjson_mut_obj_add_uint(doc, root, "size", size);
     yyjson_mut_val *checksum = yyjson_mut_obj_add_arr(doc, root, "checksum");
     yyjson_mut_arr_add_str(doc, checksum, object->checksum_name);
     yyjson_mut_arr_add_str(doc, checksum, object->checksum);
@@ -65,7 +66,7 @@ static const char *pair_at(yyjson_val *list, size_t i)
     return text ? text : "";
 }
 
-static ff_code parse_header(ff_bytes json, ff_object **out, ff_err *err)
+static ff_code parse_header(ff_bytes json, uint64_t body_bytes, ff_object **out, ff_err *err)
 {
     yyjson_doc *doc = NULL;
     ff_object *object = NULL;
@@ -74,17 +75,23 @@ static ff_code parse_header(ff_bytes json, ff_object **out, ff_err *err)
         return code;
     yyjson_val *root = yyjson_doc_get_root(doc), *checksum, *headers, *pair;
     const char *key, *etag;
-    int64_t modified, sequence;
+    int64_t modified, sequence, size;
     if ((code = ff_json_str(root, "key", &key, err)) ||
         (code = ff_json_str(root, "etag", &etag, err)) ||
         (code = ff_json_int(root, "modified_ms", 0, INT64_MAX, &modified, err)) ||
         (code = ff_json_int(root, "sequence", 0, INT64_MAX, &sequence, err)) ||
+        (code = ff_json_int(root, "size", 0, INT64_MAX, &size, err)) ||
         (code = ff_json_arr(root, "checksum", &checksum, err)) ||
         (code = ff_json_arr(root, "headers", &headers, err)))
         goto done;
     if (!*key || strlen(key) > FF_MAX_KEY) {
         code = ff_err_set(err, FF_FORMAT, "a key has 1 to %u bytes, found %zu", FF_MAX_KEY,
                           strlen(key));
+        goto done;
+    }
+    if ((uint64_t)size != body_bytes) {
+        code = ff_err_set(err, FF_FORMAT, "a body of %lld bytes is wanted, found %llu",
+                          (long long)size, (unsigned long long)body_bytes);
         goto done;
     }
     object = ff_object_new(key);
@@ -138,7 +145,7 @@ static ff_code read_object(const char *path, int fd, ff_object **out, ff_err *er
     json.len = code ? 0 : len;
     ff_object *object = NULL;
     if (!code)
-        code = parse_header(ff_buf_view(&json), &object, err);
+        code = parse_header(ff_buf_view(&json), (uint64_t)info.st_size - offset, &object, err);
     ff_buf_clean(&json);
     if (code)
         return code;
@@ -304,7 +311,7 @@ ff_code ff_disk_write(ff_objects *objects, const char *bucket, ff_object *object
     for (int i = 0; i < count; i++)
         size += body[i]->size;
     int len = snprintf(path, sizeof path, "%s/%s/%s.obj", objects->dir, bucket, uuid);
-    ff_code code = len < (int)sizeof path ? header_json(object, &json, err)
+    ff_code code = len < (int)sizeof path ? header_json(object, size, &json, err)
                                           : ff_err_set(err, FF_LIMIT, "the path is too long");
     if (!code && json.len > HEADER_MAX)
         code = ff_err_set(err, FF_LIMIT, "an object's header of %zu bytes", json.len);

@@ -7,7 +7,7 @@
  *
  * In a folder, each bucket is a folder and each object one file ID.obj, complete or absent:
  *   "FFOBJ1\n" | u32 little-endian: bytes of the header | header, JSON | body
- *   {"key", "etag", "modified_ms", "sequence", "checksum": [name, value] or null,
+ *   {"key", "etag", "modified_ms", "sequence", "size", "checksum": [name, value] or null,
  *    "headers": [[name, value], ...]}
  * Of two files with one key the higher sequence counts.
  */

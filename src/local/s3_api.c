@@ -148,6 +148,7 @@ static void answer_denied(ff_s3_call *call, const ff_err *err)
     }
     bool malformed = strcmp(code, "AuthorizationHeaderMalformed") == 0 ||
                      strcmp(code, "AuthorizationQueryParametersError") == 0 ||
+                     strcmp(code, "MissingSecurityHeader") == 0 ||
                      strcmp(code, "InvalidToken") == 0;
     ff_s3_error(call, malformed ? 400 : 403, code, "%s", err->message);
 }

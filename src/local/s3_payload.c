@@ -33,8 +33,8 @@ static ff_code fault(const decoder *d, const char *what)
 /* The next line without its end, copied; false where there is none of at most MAX_LINE bytes. */
 static bool read_line(decoder *d, char line[MAX_LINE + 1])
 {
-    const uint8_t *start = d->body->data + d->in;
     size_t left = d->body->len - d->in;
+    const uint8_t *start = left ? d->body->data + d->in : NULL;
     const uint8_t *end =
         left ? memmem(start, left < MAX_LINE + 2 ? left : MAX_LINE + 2, "\r\n", 2) : NULL;
     if (!end)

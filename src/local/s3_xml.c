@@ -236,14 +236,14 @@ static ff_code skip_misc(scanner *s, bool declaration)
 
 ff_code ff_xml_scan(ff_bytes text, const ff_xml_handler *handler, ff_arena *arena, ff_err *err)
 {
-    const char *start = (const char *)text.data;
+    const char *start = text.len ? (const char *)text.data : "";
     scanner s = {.start = start,
                  .at = start,
                  .end = start + text.len,
                  .arena = arena,
                  .handler = handler,
                  .err = err};
-    ff_code code = text.len ? skip_misc(&s, true) : FF_OK;
+    ff_code code = skip_misc(&s, true);
     if (!code && (s.at == s.end || *s.at != '<'))
         return fault(&s, "an element is wanted");
     if (!code)

@@ -384,7 +384,8 @@ static void keep_bytes(conn *c, const char *data, size_t len)
     c->body.len += len;
 }
 
-static enum MHD_Result finish(conn *c, struct MHD_Connection *connection)
+/* whole: nothing of the body is left to come. */
+static enum MHD_Result finish(conn *c, struct MHD_Connection *connection, bool whole)
 {
     ff_server *server = c->server;
     ff_server_request *request = &c->request;
@@ -403,7 +404,7 @@ static enum MHD_Result finish(conn *c, struct MHD_Connection *connection)
     set_phase(c, PHASE_HANDLING);
     server->options.handle(server->options.user, request, &response);
     set_phase(c, PHASE_SENDING);
-    if (request->refused)
+    if (!whole)
         response.close = true;
     return send_response(connection, &response);
 }
@@ -424,10 +425,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                status == 431 ? "too many headers\n" : "the path cannot be read\n");
         /* A client that waits for "100 Continue" has sent nothing yet: refuse at once. */
         bool now = ff_server_header(&c->request, "Expect") || c->request.body_bytes > DISCARD_BYTES;
-        return c->request.refused && now ? finish(c, connection) : MHD_YES;
+        return c->request.refused && now ? finish(c, connection, false) : MHD_YES;
     }
     if (!*data_size)
-        return finish(c, connection);
+        return finish(c, connection, true);
     keep_bytes(c, data, *data_size);
     *data_size = 0;
     return c->request.refused && c->request.body_bytes > DISCARD_BYTES ? MHD_NO : MHD_YES;

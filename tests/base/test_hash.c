@@ -48,6 +48,11 @@ static void digests(void **state)
     ff_hash_md5(text("abc"), md5);
     ff_hash_hex(md5, 16, md5_hex);
     assert_string_equal(md5_hex, "900150983cd24fb0d6963f7d28e17f72");
+    uint8_t sha1[20];
+    char sha1_hex[41];
+    ff_hash_sha1(text("abc"), sha1);
+    ff_hash_hex(sha1, 20, sha1_hex);
+    assert_string_equal(sha1_hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
 
 int main(void)

@@ -262,6 +262,11 @@ static void test_refused_bodies(void **state)
         if (rows[i].code)
             assert_non_null(
                 memmem(answer.body.data, answer.body.len, rows[i].code, strlen(rows[i].code)));
+        if (rows[i].own) { /* all was read: the connection goes on */
+            wire_send(fd, "GET /view HTTP/1.1\r\nHost: h\r\n\r\n");
+            wire_read(fd, true, &answer);
+            assert_body(&answer, "a view");
+        }
         close(fd);
         wire_clean(&answer);
         ff_server_free(server);
