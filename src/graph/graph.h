@@ -155,8 +155,8 @@ ff_code ff_graph_seal(ff_graph *g, ff_err *err);
  * stay unknown (has_shape = false): that is not an error. FF_FORMAT where shapes contradict. */
 ff_code ff_graph_infer(ff_graph *g, ff_err *err);
 
-/* Sums. flops counts 2 per multiply-add of Conv, ConvTranspose, Gemm, MatMul and 1 per output
- * element of the rest. */
+/* Sums. flops counts 2 per multiply-add of Conv, ConvTranspose, Gemm, MatMul, LSTM, GRU, RNN and 1
+ * per output element of the rest. */
 uint64_t ff_graph_weight_bytes(const ff_graph *g);
 uint64_t ff_node_flops(const ff_graph *g, int node);
 /* The weights (values) that nodes [begin, end) read, each once, in bytes. */

@@ -89,9 +89,30 @@ static uint64_t adds_of_one(const ff_graph *g, const ff_node *node)
     return 0;
 }
 
+/* LSTM, GRU, RNN: at each step and row of the batch, all of W and R is used. 0: not such an op. */
+static uint64_t recurrent_flops(const ff_graph *g, const ff_node *node)
+{
+    const ff_shape *x = shape_of_input(g, node, 0);
+    if ((!ff_node_is(node, "LSTM") && !ff_node_is(node, "GRU") && !ff_node_is(node, "RNN")) ||
+        node->in_count < 3 || x == NULL || x->rank != 3 || x->dim[0] < 0 || x->dim[1] < 0) {
+        return 0;
+    }
+    uint64_t rows = 0, flops = 0, weights = elems(g, node->in[1]) + elems(g, node->in[2]);
+    if (__builtin_mul_overflow((uint64_t)x->dim[0], (uint64_t)x->dim[1], &rows) ||
+        __builtin_mul_overflow(rows, weights, &flops) ||
+        __builtin_mul_overflow(flops, 2u, &flops)) {
+        return UINT64_MAX;
+    }
+    return flops;
+}
+
 uint64_t ff_node_flops(const ff_graph *g, int n)
 {
     const ff_node *node = &g->nodes[n];
+    uint64_t recurrent = recurrent_flops(g, node);
+    if (recurrent > 0) {
+        return recurrent;
+    }
     uint64_t adds = adds_of_one(g, node);
     uint64_t sum = 0, flops = 0;
     if (adds == 0 || node->out_count == 0) {

@@ -24,6 +24,10 @@ static void flops(void **state)
         {{13, "ConvTranspose", "1x3x4x4 3x8x2x2", "strides=2,2", "?"}, 2 * (3 * 16) * (8 * 4)},
         {{13, "MatMul", "5x2x3 3x4", "", "?"}, 2 * (5 * 2 * 4) * 3},
         {{13, "Gemm", "3x2 4x3", "transA=1 transB=1", "?"}, 2 * (2 * 4) * 3},
+        /* steps 5 x batch 2, 4 or 3 gates of hidden 3, inputs 7; both directions */
+        {{14, "LSTM", "5x2x7 1x12x7 1x12x3", "hidden_size=3", "?"}, 2 * 10 * (84 + 36)},
+        {{14, "GRU", "5x2x7 2x9x7 2x9x3", "hidden_size=3 direction=bidirectional", "?"},
+         2 * 10 * 2 * (63 + 27)},
         {{13, "Relu", "2x3x4", "", "?"}, 24},
         {{13, "Add", "3x1 1x4", "", "?"}, 12},
         {{13, "MaxPool", "1x1x4x4", "kernel_shape=2,2", "? ?"}, 18},
