@@ -2,6 +2,7 @@
  * The builder: one function a layer. Shapes are set as the layers are added.
  */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,26 +31,43 @@ int64_t ff_zoo_width(const ff_zoo_net *net, int64_t channels)
     return scaled < 1 ? 1 : scaled;
 }
 
+const char *ff_zoo_name(ff_zoo_net *net, const char *fmt, ...)
+{
+    char text[FF_MAX_NAME];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return ff_arena_strdup(net->g->arena, text);
+}
+
 static ff_shape shape_of(int rank, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     return (ff_shape){rank, {a, b, c, d}};
 }
 
-/* A node's output of the same name, with its node. */
+ff_zoo_tensor ff_zoo_emit(ff_zoo_net *net, const char *name, const ff_zoo_op *op, int *node)
+{
+    int value = FF_NO_VALUE;
+    ff_dtype dtype = op->dtype == FF_DTYPE_NONE ? FF_DTYPE_F32 : op->dtype;
+    *node = FF_NO_NODE;
+    if (net->code == FF_OK)
+        net->code =
+            ff_graph_add_value(net->g, name, FF_VALUE_NODE, dtype, &op->shape, &value, &net->err);
+    if (net->code == FF_OK)
+        *node = ff_graph_add_node(net->g, name, op->op, "", op->in, op->in_count, &value, 1);
+    return (ff_zoo_tensor){value, op->shape, op->variance};
+}
+
 static ff_zoo_tensor emit(ff_zoo_net *net, const char *name, const char *op, const int *in,
                           int in_count, ff_shape shape, double variance, int *node)
 {
-    int value = FF_NO_VALUE;
-    if (net->code == FF_OK)
-        net->code = ff_graph_add_value(net->g, name, FF_VALUE_NODE, FF_DTYPE_F32, &shape, &value,
-                                       &net->err);
-    if (net->code == FF_OK)
-        *node = ff_graph_add_node(net->g, name, op, "", in, in_count, &value, 1);
-    return (ff_zoo_tensor){value, shape, variance};
+    const ff_zoo_op it = {op, in, in_count, FF_DTYPE_F32, shape, variance};
+    return ff_zoo_emit(net, name, &it, node);
 }
 
-static int weight(ff_zoo_net *net, const char *name, const char *what, ff_shape shape, double mean,
-                  double deviation, size_t row)
+int ff_zoo_weight(ff_zoo_net *net, const char *name, const char *what, ff_shape shape,
+                  ff_zoo_fill_of fill)
 {
     char full[FF_MAX_NAME];
     size_t bytes = 0;
@@ -68,8 +86,14 @@ static int weight(ff_zoo_net *net, const char *name, const char *what, ff_shape 
                                        sizeof *net->recipe);
         net->recipe_room = room;
     }
-    net->recipe[net->recipe_count++] = (ff_zoo_recipe){value, mean, deviation, row};
+    net->recipe[net->recipe_count++] = (ff_zoo_recipe){value, fill.mean, fill.deviation, fill.row};
     return value;
+}
+
+static int weight(ff_zoo_net *net, const char *name, const char *what, ff_shape shape, double mean,
+                  double deviation, size_t row)
+{
+    return ff_zoo_weight(net, name, what, shape, (ff_zoo_fill_of){mean, deviation, row});
 }
 
 static void set_window(ff_zoo_net *net, int node, int64_t kernel, int64_t stride, int64_t pad)
@@ -88,10 +112,16 @@ static int64_t window_len(int64_t in, int64_t kernel, int64_t stride, int64_t pa
 
 ff_zoo_tensor ff_zoo_input(ff_zoo_net *net, const char *name, const ff_shape *shape)
 {
+    return ff_zoo_input_of(net, name, FF_DTYPE_F32, shape);
+}
+
+ff_zoo_tensor ff_zoo_input_of(ff_zoo_net *net, const char *name, ff_dtype dtype,
+                              const ff_shape *shape)
+{
     int value = FF_NO_VALUE;
     if (net->code == FF_OK)
-        net->code = ff_graph_add_value(net->g, name, FF_VALUE_INPUT, FF_DTYPE_F32, shape, &value,
-                                       &net->err);
+        net->code =
+            ff_graph_add_value(net->g, name, FF_VALUE_INPUT, dtype, shape, &value, &net->err);
     if (net->code == FF_OK)
         ff_graph_add_input(net->g, value);
     return (ff_zoo_tensor){value, *shape, 1.0};
@@ -112,22 +142,48 @@ ff_code ff_zoo_net_finish(ff_zoo_net *net, ff_err *err)
     return net->code;
 }
 
-/* Weights are scaled so that the output is of order 1: He's rule where the input is a Relu's. */
 ff_zoo_tensor ff_zoo_conv2d(ff_zoo_net *net, ff_zoo_tensor x, const char *name, ff_zoo_conv conv)
 {
-    int64_t channels = x.shape.dim[1];
-    double fan_in = (double)(channels * conv.kernel * conv.kernel);
-    ff_shape kernel = shape_of(4, conv.out, channels, conv.kernel, conv.kernel);
-    ff_shape shape = shape_of(4, x.shape.dim[0], conv.out,
-                              window_len(x.shape.dim[2], conv.kernel, conv.stride, conv.pad),
-                              window_len(x.shape.dim[3], conv.kernel, conv.stride, conv.pad));
+    const ff_zoo_filter filter = {.out = conv.out,
+                                  .rows = conv.kernel,
+                                  .cols = conv.kernel,
+                                  .stride = conv.stride,
+                                  .pad_rows = conv.pad,
+                                  .pad_cols = conv.pad,
+                                  .bias = conv.bias};
+    return ff_zoo_conv_filter(net, x, name, &filter);
+}
+
+/* Weights are scaled so that the output is of order 1: He's rule where the input is a Relu's. A
+ * depthwise filter is not centred: it would see nothing of a smooth map. */
+ff_zoo_tensor ff_zoo_conv_filter(ff_zoo_net *net, ff_zoo_tensor x, const char *name,
+                                 const ff_zoo_filter *filter)
+{
+    int64_t group = filter->group == 0 ? 1 : filter->group;
+    int64_t channels = x.shape.dim[1] / group;
+    double fan_in = (double)(channels * filter->rows * filter->cols);
+    ff_shape kernel = shape_of(4, filter->out, channels, filter->rows, filter->cols);
+    ff_shape shape =
+        shape_of(4, x.shape.dim[0], filter->out,
+                 window_len(x.shape.dim[2], filter->rows, filter->stride, filter->pad_rows),
+                 window_len(x.shape.dim[3], filter->cols, filter->stride, filter->pad_cols));
     int in[3] = {x.value, weight(net, name, "weight", kernel, 0, 1 / sqrt(fan_in * x.variance),
-                                 (size_t)fan_in)};
-    if (conv.bias)
-        in[2] = weight(net, name, "bias", shape_of(1, conv.out, 0, 0, 0), 0, 0.05, 0);
+                                 channels == 1 ? 0 : (size_t)fan_in)};
+    if (filter->bias)
+        in[2] = weight(net, name, "bias", shape_of(1, filter->out, 0, 0, 0), 0, 0.05, 0);
     int node = FF_NO_NODE;
-    ff_zoo_tensor y = emit(net, name, "Conv", in, conv.bias ? 3 : 2, shape, 1.0, &node);
-    set_window(net, node, conv.kernel, conv.stride, conv.pad);
+    ff_zoo_tensor y = emit(net, name, "Conv", in, filter->bias ? 3 : 2, shape, 1.0, &node);
+    if (net->code != FF_OK)
+        return y;
+    const int64_t pads[4] = {filter->pad_rows, filter->pad_cols, filter->pad_rows,
+                             filter->pad_cols};
+    ff_graph_set_ints(net->g, node, "kernel_shape", (const int64_t[]){filter->rows, filter->cols},
+                      2);
+    ff_graph_set_ints(net->g, node, "strides", (const int64_t[]){filter->stride, filter->stride},
+                      2);
+    ff_graph_set_ints(net->g, node, "pads", pads, 4);
+    if (group != 1)
+        ff_graph_set_int(net->g, node, "group", group);
     return y;
 }
 
