@@ -304,18 +304,24 @@ static int drive(stage_run *s, ff_http *http, ff_err *err)
     }
 }
 
-/* "stage 2, function ocr-w3: FORMAT: ..." */
+/* "stage 2, function ocr-w3: FORMAT: ...": the worker's own error where it told one, what the
+ * platform said of it otherwise ("Runtime.ExitError: ..."). */
 static ff_code name_failure(const task *t, ff_err *err)
 {
     ff_err found = t->err;
-    char type[64];
-    const char *inner = strstr(found.message, ": Function.");
-    size_t len = inner ? strcspn(inner + 2, ": ") : 0;
-    if (t->code == FF_REMOTE && inner && len < sizeof type && inner[2 + len] == ':') {
-        snprintf(type, sizeof type, "%.*s", (int)len, inner + 2);
-        return ff_err_set(err, FF_REMOTE, "stage %d, function %s: %s: %s", t->stage, t->function,
-                          ff_code_name(ff_function_error_code(type)),
-                          inner + 2 + len + strspn(inner + 2 + len, ": "));
+    const char *inner = t->code == FF_REMOTE ? strstr(found.message, "' failed: ") : NULL;
+    if (inner) {
+        char type[64];
+        inner += strlen("' failed: ");
+        size_t len = strcspn(inner, ": ");
+        snprintf(type, sizeof type, "%.*s", (int)(len < sizeof type ? len : 0), inner);
+        ff_code code = ff_function_error_code(type);
+        if (code != FF_REMOTE || !strcmp(type, "Function.Remote"))
+            return ff_err_set(err, FF_REMOTE, "stage %d, function %s: %s: %s", t->stage,
+                              t->function, ff_code_name(code),
+                              inner + len + strspn(inner + len, ": "));
+        return ff_err_set(err, FF_REMOTE, "stage %d, function %s: %s", t->stage, t->function,
+                          inner);
     }
     found.code = t->code;
     ff_err_wrap(&found, "stage %d, function %s", t->stage, t->function);
