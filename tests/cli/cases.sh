@@ -40,7 +40,7 @@ check_block() {
 new_block() { command=$1 want=0 outs=() errs=() absent=() present=(); }
 
 for path in "${@:-tests/cli/cases/}"; do
-    for file in $([ -d "$path" ] && ls "$SRC/$path"*.case || echo "$path"); do
+    for file in $([ -d "$SRC/$path" ] && ls "$SRC/$path"*.case || echo "$SRC/$path"); do
         case=$(basename "$file" .case)
         mkdir -p "$work/$case" && cd "$work/$case" || exit 1
         new_block ""
