@@ -9,7 +9,6 @@
 #define UPLOAD_BUFFER      (512L << 10)
 #define RECEIVE_BUFFER     (512L << 10)
 #define CONNECT_TIMEOUT_MS 5000L
-#define BODY_SPARE         8  /* behind a body, so that who parses JSON in situ need not move it */
 #define MAX_IDLE_S         4L /* S3 closes a connection that idles for about 5 s */
 
 static size_t read_body(char *out, size_t size, size_t count, void *user)
@@ -137,8 +136,8 @@ static ff_code provide_body(ff_exchange *x)
     if (len > limit)
         return ff_err_set(&x->err, FF_LIMIT, "wanted a response of at most %zu bytes, found %llu",
                           limit, len);
-    x->body.cap = limit < SIZE_MAX - BODY_SPARE ? limit + BODY_SPARE : 0;
-    return len ? ff_buf_reserve(&x->body, (size_t)len + BODY_SPARE, &x->err) : FF_OK;
+    x->body.cap = limit;
+    return len ? ff_buf_reserve(&x->body, (size_t)len, &x->err) : FF_OK;
 }
 
 static ff_code take_line(ff_exchange *x, const char *line, size_t len)
@@ -187,7 +186,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
     ff_exchange *x = user;
     size_t len = size * count, limit = body_limit(x);
     x->body_began = true;
-    x->body.cap = limit < SIZE_MAX - BODY_SPARE ? limit + BODY_SPARE : 0;
+    x->body.cap = limit;
     if (len > limit || x->body.len > limit - len) {
         ff_err_set(&x->err, FF_LIMIT, "wanted a response of at most %zu bytes, found more", limit);
         return GIVE_UP;

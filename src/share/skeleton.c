@@ -64,6 +64,8 @@ ff_code ff_skeleton_parse(ff_bytes payload, ff_skeleton *out, ff_err *err)
     ff_err fault = {0};
     ff_buf text;
     size_t at[FF_SKELETON_CUTS];
+    if (!payload.len)
+        return ff_err_set(err, FF_FORMAT, "not JSON: no bytes at all");
     s.doc = NULL;
     s.count = 0;
     ff_buf_init(&text, 0);
