@@ -264,6 +264,7 @@ ff_code ff_op_add_ints(const ff_op_job *job, const char *what, const int64_t *va
     return add_ints(job->at->g, job->p, base, values, count, value, err);
 }
 
+/* Its node has no name: one made of the output's may be another node's already. */
 ff_code ff_op_emit_slice(const ff_graph *g, ff_graph *p, int v, const ff_region *have,
                          const ff_region *part, int out, ff_err *err)
 {
@@ -277,11 +278,11 @@ ff_code ff_op_emit_slice(const ff_graph *g, ff_graph *p, int v, const ff_region 
         }
     }
     if (count == 0) {
-        ff_graph_add_node(p, p->values[out].name, "Identity", "", &v, 1, &out, 1);
+        ff_graph_add_node(p, "", "Identity", "", &v, 1, &out, 1);
         return FF_OK;
     }
     if (ff_graph_opset(p, "") < 10) {
-        int n = ff_graph_add_node(p, p->values[out].name, "Slice", "", &v, 1, &out, 1);
+        int n = ff_graph_add_node(p, "", "Slice", "", &v, 1, &out, 1);
         ff_graph_set_ints(p, n, "starts", starts, (size_t)count);
         ff_graph_set_ints(p, n, "ends", ends, (size_t)count);
         ff_graph_set_ints(p, n, "axes", axes, (size_t)count);
@@ -298,7 +299,7 @@ ff_code ff_op_emit_slice(const ff_graph *g, ff_graph *p, int v, const ff_region 
         code = add_ints(g, p, ff_arena_printf(p->arena, "%s/axes", base), axes, count, &in[3], err);
     }
     if (code == FF_OK) {
-        ff_graph_add_node(p, p->values[out].name, "Slice", "", in, 4, &out, 1);
+        ff_graph_add_node(p, "", "Slice", "", in, 4, &out, 1);
     }
     return code;
 }
