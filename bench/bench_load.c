@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,6 +38,7 @@ static const char *const form_names[FORMS] = {"plain", "portable", "nchwc"};
 
 typedef struct sample {
     double first_ms;  /* process start to first answer */
+    double cpu_ms;    /* the processor time within: what a busy machine does not distort */
     double steady_ms; /* median of STEADY_RUNS further answers */
     double rss_mb;    /* after the first answer; MB = 10^6 bytes */
     double anon_mb;
@@ -85,6 +87,14 @@ static double smaps_mb(const char *field)
     if (file)
         fclose(file);
     return mb;
+}
+
+static double cpu_ms(void)
+{
+    struct timespec used;
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0
+               ? (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6
+               : 0;
 }
 
 static int by_value(const void *a, const void *b)
@@ -140,14 +150,15 @@ static int child(char **argv)
     must(ff_session_open(engine, argv[3], &options, &session, &err), &err, "loading");
     must(ff_session_run(session, &in, 1, &out, 1, &err), &err, "running");
     s.first_ms = ff_clock_ms(ff_clock_now_ns() - start_ns);
+    s.cpu_ms = cpu_ms();
     s.rss_mb = smaps_mb("Rss");
     s.anon_mb = smaps_mb("Anonymous");
     must(ff_npy_write_file(argv[7], &out, &err), &err, "the answer");
     ff_tensor_clean(&out);
     s.steady_ms = steady(session, &in);
     s.end_anon_mb = smaps_mb("Anonymous");
-    printf("%.3f %.3f %.3f %.3f %.3f %.3f\n", s.first_ms, s.steady_ms, s.rss_mb, s.anon_mb,
-           s.base_anon_mb, s.end_anon_mb);
+    printf("%.3f %.3f %.3f %.3f %.3f %.3f %.3f\n", s.first_ms, s.cpu_ms, s.steady_ms, s.rss_mb,
+           s.anon_mb, s.base_anon_mb, s.end_anon_mb);
     return 0;
 }
 
@@ -239,8 +250,8 @@ static void measure(bench *b, bool cold, form f, int run)
                     answer,
                     NULL};
     run_child(argv, line, sizeof line);
-    if (sscanf(line, "%lf %lf %lf %lf %lf %lf", &s->first_ms, &s->steady_ms, &s->rss_mb,
-               &s->anon_mb, &s->base_anon_mb, &s->end_anon_mb) != 6) {
+    if (sscanf(line, "%lf %lf %lf %lf %lf %lf %lf", &s->first_ms, &s->cpu_ms, &s->steady_ms,
+               &s->rss_mb, &s->anon_mb, &s->base_anon_mb, &s->end_anon_mb) != 7) {
         fprintf(stderr, "bench_load: a child answered \"%s\"\n", line);
         exit(1);
     }
@@ -304,13 +315,13 @@ static double of(const bench *b, int cold, int f, size_t offset)
 
 static void print_table(const bench *b)
 {
-    printf("%-9s %-5s %13s %8s %12s %10s %10s %10s\n", "form", "cache", "first answer", "of plain",
-           "steady", "anonymous", "resident", "weights");
+    printf("%-9s %-5s %13s %8s %9s %12s %10s %10s %10s\n", "form", "cache", "first answer",
+           "of plain", "cpu", "steady", "anonymous", "resident", "weights");
     for (int cold = 0; cold < 2; cold++)
         for (int f = 0; f < FORMS; f++)
-            printf("%-9s %-5s %10.0f ms %8.3f %9.1f ms %7.1f MB %7.1f MB %7.1f MB\n", form_names[f],
-                   cold ? "cold" : "warm", OF(b, cold, f, first_ms),
-                   OF(b, cold, f, first_ms) / OF(b, cold, PLAIN, first_ms),
+            printf("%-9s %-5s %10.0f ms %8.3f %6.0f ms %9.1f ms %7.1f MB %7.1f MB %7.1f MB\n",
+                   form_names[f], cold ? "cold" : "warm", OF(b, cold, f, first_ms),
+                   OF(b, cold, f, first_ms) / OF(b, cold, PLAIN, first_ms), OF(b, cold, f, cpu_ms),
                    OF(b, cold, f, steady_ms), OF(b, cold, f, anon_mb), OF(b, cold, f, rss_mb),
                    b->size_mb[f]);
 }
@@ -336,30 +347,36 @@ static void write_json(const bench *b)
     ff_err err;
     char date[40], cpu[128];
     struct utsname os = {0};
+    double busy[1] = {-1};
     ff_buf_init(&text, 1 << 20);
     ff_clock_iso(ff_clock_wall_ms(), date, sizeof date);
     cpu_name(cpu, sizeof cpu);
     uname(&os);
+    if (getloadavg(busy, 1) != 1)
+        busy[0] = -1;
     ff_code code = ff_buf_printf(
         &text, &err,
         "{\n  \"benchmark\": \"load\",\n  \"date\": \"%s\",\n  \"machine\": \"%s, %ld CPUs, Linux "
         "%s\",\n  \"onnxruntime\": \"%s\",\n  \"command\": \"bench_load %s --runs %lld --threads "
-        "%s --shape %s\",\n  \"n\": %lld,\n  \"statistic\": \"median\",\n  \"cold\": \"the model's "
+        "%s --shape %s\",\n  \"n\": %lld,\n  \"statistic\": \"median\",\n  \"load_average\": "
+        "%.1f,\n  \"cold\": \"the model's "
         "files dropped by posix_fadvise(DONTNEED)\",\n  \"rows\": [",
         date, cpu, sysconf(_SC_NPROCESSORS_ONLN), os.release, ff_engine_version(),
-        ff_path_base(b->model), (long long)b->runs, b->threads, b->shape, (long long)b->runs);
+        ff_path_base(b->model), (long long)b->runs, b->threads, b->shape, (long long)b->runs,
+        busy[0]);
     for (int i = 0; i < 2 * FORMS && !code; i++) {
         int cold = i / FORMS, f = i % FORMS;
         code = ff_buf_printf(
             &text, &err,
-            "%s\n    {\"form\": \"%s\", \"cache\": \"%s\", \"first_ms\": %.1f, \"steady_ms\": "
+            "%s\n    {\"form\": \"%s\", \"cache\": \"%s\", \"first_ms\": %.1f, \"cpu_ms\": %.1f, "
+            "\"steady_ms\": "
             "%.1f, \"anonymous_mb\": %.1f, \"anonymous_end_mb\": %.1f, \"base_anonymous_mb\": "
             "%.1f, \"resident_mb\": %.1f, \"weights_mb\": %.1f, \"cached_before\": %.2f, "
             "\"optimise_ms\": %.0f, \"error\": %.2g}",
             i ? "," : "", form_names[f], cold ? "cold" : "warm", OF(b, cold, f, first_ms),
-            OF(b, cold, f, steady_ms), OF(b, cold, f, anon_mb), OF(b, cold, f, end_anon_mb),
-            OF(b, cold, f, base_anon_mb), OF(b, cold, f, rss_mb), b->size_mb[f],
-            b->resident_before[cold][f], b->optimise_ms[f], b->max_error[f]);
+            OF(b, cold, f, cpu_ms), OF(b, cold, f, steady_ms), OF(b, cold, f, anon_mb),
+            OF(b, cold, f, end_anon_mb), OF(b, cold, f, base_anon_mb), OF(b, cold, f, rss_mb),
+            b->size_mb[f], b->resident_before[cold][f], b->optimise_ms[f], b->max_error[f]);
     }
     if (!code)
         code = ff_buf_printf(&text, &err, "\n  ]\n}\n");
