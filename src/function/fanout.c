@@ -415,7 +415,9 @@ ff_code ff_run_remote_stage(ff_run *run, int stage, ff_err *err)
         init_task(&s.task[i], run, stage, i);
     for (int i = 0; i < s.count; i++) {
         begin_task(&s.task[i]);
-        advance(&s.task[i]);
+        for (int k = 0; k <= i; k++) /* this one, and those whose objects are written by now */
+            if (s.task[k].state == TASK_SENDING && !s.task[k].code)
+                advance(&s.task[k]);
         /* the bytes of those before move on; if they cannot, drive() meets the same failure */
         (void)ff_http_poll(run->f->http, 0, NULL);
     }

@@ -73,6 +73,8 @@ static ff_code check_request(const ff_run *run, ff_err *err)
                               ff_dtype_name(m->in[i].dtype),
                               ff_shape_text(&m->in[i].shape, shape, sizeof shape));
         ff_code code = ff_env_tensor_expect(t, m->in[i].dtype, &m->in[i].shape, err);
+        if (!code && t->key)
+            code = ff_key_check_client(t->key, run->f->share.folder, err);
         if (code)
             return ff_err_wrap(err, "input"), code;
     }

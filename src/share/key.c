@@ -8,6 +8,7 @@
 
 #define NAME_CHARS   64
 #define PREFIX_CHARS 200
+#define CLIENT       "client"
 
 static bool plain(char c)
 {
@@ -112,7 +113,7 @@ ff_code ff_key_make(const ff_key_place *place, ff_direction direction, const cha
     snprintf(stage, sizeof stage, "%d", place->stage);
     int len =
         snprintf(text, sizeof text, "%s%s/%s/%s%s%s.npy", folder,
-                 place->stage == FF_STAGE_CLIENT ? "client" : stage, place->function,
+                 place->stage == FF_STAGE_CLIENT ? CLIENT : stage, place->function,
                  direction == FF_INPUT ? "input" : "output", single ? "" : ".", single ? "" : part);
     return finish(len, text, out, err);
 }
@@ -129,5 +130,21 @@ ff_code ff_key_check_inside(const char *key, const char *folder, ff_err *err)
     if (!ok)
         return ff_err_set(err, FF_DENIED, "key '%.200s' (%zu bytes) does not lie in '%.200s'", key,
                           len, folder);
+    return FF_OK;
+}
+
+ff_code ff_key_check_client(const char *key, const char *folder, ff_err *err)
+{
+    ff_code code = ff_key_check_inside(key, folder, err);
+    if (code)
+        return code;
+    const char *part = key + strlen(folder);
+    for (int i = 0; i < 2; i++) /* past timestamp and request id */
+        part += strcspn(part, "/") + (part[strcspn(part, "/")] == '/');
+    if (strncmp(part, CLIENT "/", sizeof CLIENT) != 0)
+        return ff_err_set(err, FF_DENIED,
+                          "key '%.200s' is no client's: wanted "
+                          "%.200s<timestamp>/<request-id>/" CLIENT "/...",
+                          key, folder);
     return FF_OK;
 }

@@ -42,6 +42,9 @@ ff_code ff_key_deployment_folder(const char *prefix, const char *deployment, cha
 ff_code ff_key_request_folder(const ff_key_place *place, char out[FF_KEY_TEXT], ff_err *err);
 /* key lies in folder and has no empty, "." or ".." part. FF_DENIED otherwise. */
 ff_code ff_key_check_inside(const char *key, const char *folder, ff_err *err);
+/* The same, and it is a client's: <folder><timestamp>/<request-id>/client/<function>/<file>. So
+ * a client cannot name, and have read and removed, what another request is working on. */
+ff_code ff_key_check_client(const char *key, const char *folder, ff_err *err);
 
 /* Request ids: 1 to 64 of A-Za-z0-9-_. and not "." or "..". FF_FORMAT otherwise. */
 ff_code ff_key_check_request_id(const char *id, ff_err *err);

@@ -1,5 +1,6 @@
 #include <assert.h>
 
+#include "base/base64.h"
 #include "share/share.h"
 
 static void start_get(ff_recv *recv);
@@ -134,7 +135,9 @@ void ff_recv_start(ff_recv *recv, const ff_share *share, const ff_env_tensor *fr
         return;
     }
     code = unpack_text(recv, &recv->err);
-    recv->moved.bytes = from->data.len / 4 * 3;
+    size_t bytes = 0;
+    if (!ff_base64_decoded_len((const char *)from->data.data, from->data.len, &bytes, NULL))
+        recv->moved.bytes = bytes;
     recv->moved.decode_ns = ff_clock_now_ns() - recv->started_ns;
     if (code)
         fail(recv, code);

@@ -196,8 +196,11 @@ static void test_refused(void **state)
          "\"store\",\"crc32c\":\"00000000\",\"key\":\"runs/other/x.npy\"}]}",
          FF_DENIED, "runs/other"},
         {"{\"tensors\":[{\"name\":\"x\",\"dtype\":\"float32\",\"shape\":[1,3,16,12],\"route\":"
-         "\"store\",\"crc32c\":\"00000000\",\"key\":\"runs/tiny/x.npy\"}]}",
-         FF_NOT_FOUND, "runs/tiny/x.npy"},
+         "\"store\",\"crc32c\":\"00000000\",\"key\":\"runs/tiny/t/i/client/c/input.npy\"}]}",
+         FF_NOT_FOUND, "client/c/input.npy"},
+        {"{\"tensors\":[{\"name\":\"x\",\"dtype\":\"float32\",\"shape\":[1,3,16,12],\"route\":"
+         "\"store\",\"crc32c\":\"00000000\",\"key\":\"runs/tiny/t/i/2/w2/input.npy\"}]}",
+         FF_DENIED, "no client's"}, /* another request's */
         {"{\"deployment\":\"ocr\",\"tensors\":[{\"name\":\"x\",%s}]}", FF_FORMAT, "'ocr'"},
         {"{\"outputs\":[\"q\"],\"tensors\":[{\"name\":\"x\",%s}]}", FF_FORMAT, "'q'"},
         {"{\"policy\":\"auto\",\"tensors\":[{\"name\":\"x\",%s}]}", FF_UNSUPPORTED, "auto"},

@@ -107,6 +107,29 @@ static void test_inside(void **state)
         assert_int_equal(ff_key_check_inside(rows[i].key, "runs/ocr/", NULL), rows[i].code);
 }
 
+static void test_client(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        ff_code code;
+    } rows[] = {
+        {"runs/ocr/t/i/client/master/input.npy", FF_OK},
+        {"runs/ocr/t/i/client/x", FF_OK},
+        {"runs/ocr/t/i/client", FF_DENIED},
+        {"runs/ocr/t/i/clients/x", FF_DENIED},
+        {"runs/ocr/t/i/2/w2/input.npy", FF_DENIED},
+        {"runs/ocr/client/x", FF_DENIED},
+        {"runs/ocr/t/client/x", FF_DENIED},
+        {"runs/ocr/x.npy", FF_DENIED},
+        {"runs/other/t/i/client/x", FF_DENIED},
+        {"runs/ocr/t/i/2/../client/x", FF_DENIED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (ff_key_check_client(rows[i].key, "runs/ocr/", NULL) != rows[i].code)
+            fail_msg("row %zu", i);
+}
+
 static void test_checks(void **state)
 {
     (void)state;
@@ -145,7 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_make),     cmocka_unit_test(test_names_stay_apart),
         cmocka_unit_test(test_too_long), cmocka_unit_test(test_inside),
-        cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_client),   cmocka_unit_test(test_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
