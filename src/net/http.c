@@ -257,13 +257,14 @@ static int end_completed(ff_http *http)
 }
 
 /* Ends what is late by now, of what was started up to the id newest: a callback that starts a late
- * request again does not keep us here. */
-static int end_late(ff_http *http, int64_t now_ns, uint64_t newest)
+ * request again does not keep us here. unsent_only: of the requests those that never went out, for
+ * an answer to the others may have come. */
+static int end_late(ff_http *http, int64_t now_ns, uint64_t newest, bool unsent_only)
 {
     for (int ended = 0;; ended++) {
         ff_exchange *x = http->exchanges;
         wake *w = http->wakes;
-        while (x && (x->id > newest || ff_exchange_due_ns(x) > now_ns))
+        while (x && (x->id > newest || ff_exchange_due_ns(x) > now_ns || (unsent_only && x->runs)))
             x = x->next;
         while (w && (w->id > newest || w->at_ns > now_ns))
             w = w->next;
@@ -291,10 +292,12 @@ static CURLMcode poll_until(ff_http *http, int64_t until_ns, CURLMcode result)
 {
     int running = 0;
     while (result == CURLM_OK) {
-        result = curl_multi_perform(http->multi, &running);
-        int ended = end_completed(http);
         int64_t now_ns = ff_clock_now_ns();
-        ended += end_late(http, now_ns, http->last_id);
+        int ended = end_late(http, now_ns, http->last_id, true); /* so that nothing late is sent */
+        result = curl_multi_perform(http->multi, &running);
+        ended += end_completed(http);
+        now_ns = ff_clock_now_ns();
+        ended += end_late(http, now_ns, http->last_id, false);
         if (ended || !http->in_flight || now_ns >= until_ns || result != CURLM_OK)
             break;
         int64_t wait_ms = ff_clock_left_ms(next_due_ns(http, until_ns));

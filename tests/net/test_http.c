@@ -349,6 +349,30 @@ static void test_nobody_listens(void **state)
     assert_int_equal(ff_http_perform(http, &request, &response, &err), FF_TIMEOUT);
 }
 
+/* A request whose deadline has passed is not sent, not even on a connection that is there. */
+static void test_late_is_not_sent(void **state)
+{
+    (void)state;
+    static const raw_step steps[] = {{.reply = OK2}};
+    raw_server *server = raw_server_start(steps, 1);
+    ff_http_request request = {.method = "PUT",
+                               .url = raw_server_url(server, "/"),
+                               .max_response = 10,
+                               .deadline_ns = ff_clock_deadline_ms(20000)};
+    ff_http_response response;
+    ff_err err = {0};
+    assert_int_equal(ff_http_perform(http, &request, &response, &err), FF_OK);
+    ff_http_response_clean(&response);
+    request.deadline_ns = ff_clock_now_ns();
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ff_http_perform(http, &request, &response, &err), FF_TIMEOUT);
+    request.deadline_ns = ff_clock_deadline_ms(20000);
+    assert_int_equal(ff_http_perform(http, &request, &response, &err), FF_OK);
+    ff_http_response_clean(&response);
+    assert_int_equal(raw_server_requests(server), 2);
+    raw_server_stop(server);
+}
+
 /* Parts go out in order; empty ones too. */
 static void test_body_parts(void **state)
 {
@@ -629,6 +653,7 @@ int main(void)
         cmocka_unit_test(test_header_bounds),
         cmocka_unit_test(test_refused_before_start),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_late_is_not_sent),
         cmocka_unit_test(test_body_parts),
         cmocka_unit_test(test_dead_connection),
         cmocka_unit_test(test_many_at_once),
