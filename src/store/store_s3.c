@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ typedef struct s3 {
     ff_store store; /* first */
     ff_aws_service service;
     char root[80]; /* "/bucket" in path style, "" otherwise */
+    bool sealed;   /* nobody can change a body under way: TLS, or this machine's loopback */
 } s3;
 
 typedef enum operation_kind { PUT, GET, REMOVE } operation_kind;
@@ -131,10 +133,25 @@ static ff_code make_path(const s3 *s, const char *key, ff_buf *path, ff_err *err
     return code ? code : ff_buf_append(path, "", 1, err);
 }
 
-/* Over https the body is protected already: its hash would cost more than sending it. */
+/* 127.x.x.x or [::1], perhaps with a port. Names are left to who may resolve them elsewhere. */
+static bool is_loopback(const char *host)
+{
+    char bare[INET_ADDRSTRLEN];
+    struct in_addr address;
+    size_t len = strcspn(host, ":");
+    if (strncmp(host, "[::1]", 5) == 0)
+        return true;
+    if (len >= sizeof bare)
+        return false;
+    memcpy(bare, host, len);
+    bare[len] = '\0';
+    return inet_pton(AF_INET, bare, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+/* Where the body is protected already its hash would cost more than sending it. */
 static void hash_payload(const s3 *s, const ff_http_body *body, char hash[65])
 {
-    if (s->service.tls)
+    if (s->sealed)
         snprintf(hash, 65, "%s", FF_SIGV4_UNSIGNED);
     else
         ff_aws_hash_body(body, hash);
@@ -327,6 +344,7 @@ ff_code ff_store_s3_new(ff_http *http, const ff_s3_options *options, ff_store **
         ff_mem_free(s);
         return code;
     }
+    s->sealed = s->service.tls || is_loopback(s->service.host);
     *out = &s->store;
     return FF_OK;
 }

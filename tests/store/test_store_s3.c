@@ -37,16 +37,25 @@ static int teardown(void **state)
     return 0;
 }
 
-static ff_store *store_at(raw_server *server, int max_attempts)
+/* By a name that is not known to be loopback, the payload's hash is signed. */
+static ff_store *store_named(const char *host, raw_server *server, int max_attempts)
 {
+    char endpoint[80];
+    const char *port = strrchr(raw_server_url(server, ""), ':');
+    snprintf(endpoint, sizeof endpoint, "http://%s%s", host, port);
     ff_store *store = NULL;
     ff_s3_options options = {.bucket = "buck-et",
-                             .endpoint = raw_server_url(server, "/"),
+                             .endpoint = endpoint,
                              .region = "eu-west-1",
                              .credentials = CREDENTIALS,
                              .max_attempts = max_attempts};
     assert_int_equal(ff_store_s3_new(http, &options, &store, NULL), FF_OK);
     return store;
+}
+
+static ff_store *store_at(raw_server *server, int max_attempts)
+{
+    return store_named("127.0.0.1", server, max_attempts);
 }
 
 /* The n-th request, its signature and payload hash checked; the caller frees *copy. */
@@ -62,8 +71,9 @@ static raw_request verified(raw_server *server, int n, char **copy)
     ff_http_header headers[64];
     for (int i = 0; i < r.header_count; i++)
         headers[i] = (ff_http_header){r.headers[i].name, r.headers[i].value};
-    char hash[65];
-    ff_hash_sha256_hex(ff_bytes_of(r.body, r.body_len), hash);
+    char hash[65] = FF_SIGV4_UNSIGNED;
+    if (strncmp(raw_request_header(&r, "host"), "127.", 4) != 0)
+        ff_hash_sha256_hex(ff_bytes_of(r.body, r.body_len), hash);
     assert_string_equal(raw_request_header(&r, "x-amz-content-sha256"), hash);
     ff_sigv4_claim claim;
     ff_err err = {0};
@@ -79,7 +89,7 @@ static void test_put(void **state)
     (void)state;
     static const raw_step steps[] = {{.reply = OK0}};
     raw_server *server = raw_server_start(steps, 1);
-    ff_store *store = store_at(server, 1);
+    ff_store *stores[] = {store_at(server, 1), store_named("localhost", server, 1)};
     ff_store_put p = {.key = "d/a b/\xc3\xa9+=.npy",
                       .body = {3,
                                {{(const uint8_t *)"123", 3},
@@ -89,7 +99,7 @@ static void test_put(void **state)
     for (int i = 0; i < 2; i++) {
         char *copy = NULL;
         p.if_absent = i == 1;
-        assert_int_equal(ff_store_put_wait(store, &p, NULL), FF_OK);
+        assert_int_equal(ff_store_put_wait(stores[i], &p, NULL), FF_OK);
         raw_request r = verified(server, i, &copy);
         assert_string_equal(r.method, "PUT");
         assert_string_equal(r.path, "/buck-et/d/a%20b/%C3%A9%2B%3D.npy");
@@ -101,7 +111,8 @@ static void test_put(void **state)
         assert_true(i ? condition && !strcmp(condition, "*") : !condition);
         free(copy);
     }
-    ff_store_free(store);
+    ff_store_free(stores[0]);
+    ff_store_free(stores[1]);
     raw_server_stop(server);
 }
 
