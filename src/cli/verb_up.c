@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,11 @@
 #include "local/local.h"
 
 #define MAX_BUNDLES 16
+
+/* Bodies of some MB come and go with every request: freed memory is kept, because fresh pages cost
+ * more than moving what goes into them (bench/bench_transport). */
+#define KEEP_BYTES (64 << 20)
+#define MMAP_BYTES (32 << 20) /* glibc's largest */
 
 static const ff_flag FLAGS[] = {
     {"port", "P", "port to listen on (default 0: any free one)", false},
@@ -128,6 +134,8 @@ static ff_code serve(const ff_args *args, const ff_local_options *options,
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
     ff_local *local = NULL;
     ff_code code = ff_local_start(options, &local, err);
     if (code)
