@@ -2,7 +2,7 @@
  * A tensor's round trip, master to worker and back, by each route, against a bare socket echo of
  * the same bytes; and what each unavoidable step of it costs alone.
  *
- *   bench_transport --program FANFOLD-FUNCTION [--runs N] [--only ROUTE] [-o X.json]
+ *   bench_transport --program FANFOLD-FUNCTION [--runs N] [--only ROUTE] [--size N] [-o X.json]
  *
  * This program is the master: it runs the local platform (as `fanfold up` does, in this process)
  * with a bundle of one worker a size, whose piece is Identity, and sends each worker its tensor as
@@ -11,6 +11,7 @@
  * each side. Routes and steps alternate; medians and minima are reported. All is warm. Sizes are of
  * the tensor's elements, KB = 1000 bytes.
  */
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@
 #include "share/share.h"
 #include "transport_bundle.h"
 
-#define MAX_RUNS    200
+#define MAX_RUNS    2000
 #define WARM_RUNS   3
 #define DEADLINE_MS 60000
 
@@ -60,12 +61,12 @@ static const char *const names[WHATS] = {
     "hop up", "hop down", "hop up, text", "hop down, text", "empty hop", "compute"};
 
 /* How often each route needs a step. Inline: the request is signed and verified, and four hops
- * carry text (invoke, next, response, invoke's answer). Store: two PUTs are signed and verified,
- * four hops carry the tensor, and three exchanges remain for the invocation. Each tensor has one
- * checksum made and one checked by its ends; a PUT's is checked by the platform, too. */
+ * carry text (invoke, next, response, invoke's answer). Store: four hops carry the tensor, unsigned
+ * as over TLS, and three exchanges remain for the invocation. Each tensor has one checksum made and
+ * one checked by its ends; a PUT's is made and checked once more for the store. */
 static const int needs[2][WHATS] = {
     {[BASE64] = 2, [CRC] = 4, [SHA_TEXT] = 2, [UP_TEXT] = 2, [DOWN_TEXT] = 2, [RUN] = 1},
-    {[CRC] = 6, [SHA] = 4, [UP] = 2, [DOWN] = 2, [EMPTY] = 3, [RUN] = 1},
+    {[CRC] = 8, [UP] = 2, [DOWN] = 2, [EMPTY] = 3, [RUN] = 1},
 };
 
 typedef struct sample {
@@ -76,7 +77,8 @@ typedef struct sample {
 typedef struct bench {
     const char *program;
     const char *out;
-    const char *only;
+    const char *only; /* for a profiler: this route, of this size */
+    int64_t size;     /* -1 = all */
     int64_t runs;
     char dir[PATH_MAX];
     ff_manifest *manifest;
@@ -445,6 +447,8 @@ static void run(bench *b)
             find_workers(b);
         for (int i = 0; i < SIZES; i++) {
             sample *s = &b->samples[i][r < 0 ? 0 : r];
+            if (b->size >= 0 && i != b->size)
+                continue;
             measure_whole(b, i, s);
             if (!b->only)
                 measure_steps(b, i, s);
@@ -622,6 +626,8 @@ static bool read_arguments(bench *b, int argc, char **argv)
             b->program = value;
         else if (strcmp(argv[i], "--only") == 0)
             b->only = value;
+        else if (strcmp(argv[i], "--size") == 0)
+            must(ff_units_parse_int(value, 0, SIZES - 1, &b->size, &err), &err, "--size");
         else if (strcmp(argv[i], "-o") == 0)
             b->out = value;
         else if (strcmp(argv[i], "--runs") == 0)
@@ -634,13 +640,15 @@ static bool read_arguments(bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static bench b = {.runs = 30};
+    static bench b = {.runs = 30, .size = -1};
     ff_err err;
     if (!read_arguments(&b, argc, argv)) {
         fprintf(stderr, "usage: bench_transport --program FANFOLD-FUNCTION [--runs N] "
-                        "[--only inline|store] [-o RESULT.json]\n");
+                        "[--only inline|store] [--size 0..5] [-o RESULT.json]\n");
         return 2;
     }
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* as `fanfold up` and a function have it */
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
     snprintf(b.dir, sizeof b.dir, "/tmp/bench-transport.XXXXXX");
     check(mkdtemp(b.dir) != NULL, "no temporary folder");
     make_tensors(&b);
