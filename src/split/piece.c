@@ -83,6 +83,14 @@ static bool is_whole_node(const maker *m, const ff_node *node)
     return m->view->stage->split.kind != FF_SPLIT_GRID || ff_node_is_constant(m->view, node);
 }
 
+/* Part i of n of a whole axis; the first ones are the larger ones: 7 = 4 + 3. */
+static void cut_axis(ff_region *tile, int axis, int i, int n)
+{
+    int64_t len = tile->hi[axis];
+    tile->lo[axis] = (len * i + n - 1) / n;
+    tile->hi[axis] = (len * (i + 1) + n - 1) / n;
+}
+
 /* The part of stage output v that this piece delivers; false: none. */
 static bool tile_of(const maker *m, int v, ff_region *tile)
 {
@@ -94,16 +102,12 @@ static bool tile_of(const maker *m, int v, ff_region *tile)
     if (m->view->constant[v] != 0) {
         return m->index == 0;
     }
-    int rank = tile->rank, row = m->index / s->cols, col = m->index % s->cols;
+    int rank = tile->rank;
     if (s->rows > 1) {
-        int64_t rows = tile->hi[rank - 2];
-        tile->lo[rank - 2] = rows * row / s->rows;
-        tile->hi[rank - 2] = rows * (row + 1) / s->rows;
+        cut_axis(tile, rank - 2, m->index / s->cols, s->rows);
     }
     if (s->cols > 1) {
-        int64_t cols = tile->hi[rank - 1];
-        tile->lo[rank - 1] = cols * col / s->cols;
-        tile->hi[rank - 1] = cols * (col + 1) / s->cols;
+        cut_axis(tile, rank - 1, m->index % s->cols, s->cols);
     }
     return true;
 }

@@ -96,6 +96,33 @@ static void networks(void **state)
     }
 }
 
+/* The tiles that the paper measured, at a quarter of the width: 3072x12x12 and 512x20x20. */
+static void tiles_of_the_paper(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *from, *to; /* the tensors that enter and leave the stage */
+        int64_t channels, size;
+    } cases[] = {
+        {"wrn50-3", "layer3.5.relu", "layer4.2.relu", 3072, 12},
+        {"wrn34-4", "layer2.3.relu", "layer3.1.relu", 512, 20},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ff_graph *g = zoo_model(cases[i].name);
+        ff_stage stage = {0, 0, {FF_SPLIT_GRID, 2, 2}};
+        ff_pieces pieces = {0};
+        stage.begin = g->values[ff_graph_find_value(g, cases[i].from)].producer + 1;
+        stage.end = g->values[ff_graph_find_value(g, cases[i].to)].producer + 1;
+        assert_int_equal(ff_stage_split(g, &stage, &pieces, NULL), FF_OK);
+        ff_shape tile = ff_region_shape(&pieces.piece[0].in[0].region);
+        assert_int_equal(tile.dim[1], cases[i].channels / 4);
+        assert_int_equal(tile.dim[2], cases[i].size);
+        assert_int_equal(tile.dim[3], cases[i].size);
+        ff_pieces_clean(&pieces);
+        ff_graph_free(g);
+    }
+}
+
 static void default_number_of_stages(void **state)
 {
     (void)state;
@@ -187,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks),
+        cmocka_unit_test(tiles_of_the_paper),
         cmocka_unit_test(default_number_of_stages),
         cmocka_unit_test(long_chain),
         cmocka_unit_test(text_detector),
