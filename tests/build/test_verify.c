@@ -1,6 +1,7 @@
 /* Pieces against whole models: networks, random graphs, the text detector; and what must fail. */
 #include "build/bundle.h"
 
+#include "build/build_int.h"
 #include "graph/onnx.h"
 #include "support/random_graph.h"
 
@@ -87,6 +88,62 @@ static void text_detector(void **state)
     build_and_verify(&m, "text detector");
     ff_plan_free(m.plan);
     ff_graph_free(m.g);
+}
+
+/* A model whose weights lie in a file beside it. */
+static void external_data(void **state)
+{
+    (void)state;
+    model m, outside = {{0}, NULL, NULL};
+    char data[300];
+    ff_weights *w = NULL;
+    ff_buf bytes;
+    ff_buf_init(&bytes, 0);
+    model_zoo(&m, "vgg11", 8); /* one weight of 6 MB */
+    snprintf(outside.path, sizeof outside.path, "%s/outside.onnx", test_dir());
+    snprintf(data, sizeof data, "%s/outside.data", test_dir());
+    ff_onnx_place *places = ff_mem_must_array((size_t)m.g->value_count, sizeof *places);
+    must(ff_weights_open(data, false, &w, err));
+    must(ff_weights_add(w, m.g, places, err));
+    must(ff_weights_commit(w, err));
+    must(ff_onnx_emit(m.g, "outside.data", places, &bytes, err));
+    must(ff_file_write(outside.path, ff_buf_view(&bytes), err));
+    ff_mem_free(places);
+    ff_buf_clean(&bytes);
+    model_clean(&m);
+    model_load(&outside, NULL);
+    model_plan(&outside, "grid", 2, 2, 2);
+    build_and_verify(&outside, "external data");
+    model_clean(&outside);
+    (void)unlink(data);
+}
+
+/* The form for CPUs like this one; a bundle for others is refused. */
+static void nchwc_form(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128];
+    ff_verify v = {0};
+    ff_manifest *manifest = NULL;
+    ff_err told = {0};
+    const ff_build_options options = {.form = FF_FORM_NCHWC};
+    model_zoo(&m, "resnet50-v1", 8);
+    model_plan(&m, "grid", 2, 2, 2);
+    snprintf(dir, sizeof dir, "%s/nchwc", test_dir());
+    must(ff_build_bundle(m.plan, m.g, engine, dir, &options, err));
+    verify(dir, m.path, engine, &v);
+    assert_true(v.ok);
+    ff_verify_clean(&v);
+    must(ff_manifest_load(dir, &manifest, err));
+    assert_int_equal(manifest->nchwc_block, ff_engine_nchwc_block());
+    manifest->nchwc_block += 8;
+    assert_int_equal(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, &told),
+                     FF_UNSUPPORTED);
+    assert_non_null(strstr(told.message, "block size"));
+    ff_manifest_free(manifest);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
 }
 
 /* Given inputs are taken, and checked. */
@@ -214,7 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks),       cmocka_unit_test(random_graphs),
-        cmocka_unit_test(text_detector),  cmocka_unit_test(given_inputs),
+        cmocka_unit_test(text_detector),  cmocka_unit_test(external_data),
+        cmocka_unit_test(nchwc_form),     cmocka_unit_test(given_inputs),
         cmocka_unit_test(damaged_weight), cmocka_unit_test(damaged_model),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
