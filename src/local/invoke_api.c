@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "base/skeleton.h"
 #include "local/local_int.h"
 
 #define ROOT          "/2015-03-31/functions"
@@ -137,7 +138,6 @@ static bool payload_fits(const ff_server_request *request, ff_server_response *r
 {
     char message[400];
     ff_err err = {0};
-    yyjson_doc *doc = NULL;
     if (request->refused == FF_LIMIT) {
         bool event = ff_invoke_admit(NULL, request) == EVENT_BYTES;
         snprintf(message, sizeof message,
@@ -150,13 +150,12 @@ static bool payload_fits(const ff_server_request *request, ff_server_response *r
         refuse(response, 503, "ServiceException", "no room for the payload now");
         return false;
     }
-    if (request->body.len && ff_json_parse(request->body, &doc, &err)) {
+    if (request->body.len && ff_skeleton_check(request->body, &err)) {
         snprintf(message, sizeof message, "Could not parse request body into json: %.300s",
                  err.message);
         refuse(response, 400, "InvalidRequestContentException", message);
         return false;
     }
-    yyjson_doc_free(doc);
     return true;
 }
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
+#include "base/skeleton.h"
 #include "share/envelope.h"
-#include "share/skeleton.h"
 
 /* What each kind must have. */
 enum {

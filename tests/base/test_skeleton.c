@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "share/skeleton.h"
+#include "base/skeleton.h"
 #include "support/guard.h"
 
 #define LONG (FF_SKELETON_CUT + 123)
@@ -176,12 +176,41 @@ static void test_no_memory(void **state)
     free(text);
 }
 
+/* Whatever byte is where in a long string, the answer is the reader's. */
+static void test_check(void **state)
+{
+    (void)state;
+    static const size_t places[] = {0, 1, 7, 8, LONG / 2, LONG - 8, LONG - 2, LONG - 1};
+    char *text = payload_of("{\"data\":\"%s\",\"more\":\"%s\",\"n\":[1]}");
+    size_t len = strlen(text), first = strlen("{\"data\":\"");
+    guard g = guard_copy(text, len);
+    ff_bytes all = ff_bytes_of(g.data, len);
+    for (size_t p = 0; p < sizeof places / sizeof places[0]; p++)
+        for (int c = 0; c < 256; c++) {
+            yyjson_doc *doc = NULL;
+            uint8_t *at = g.data + first + places[p];
+            const uint8_t was = *at;
+            *at = (uint8_t)c;
+            ff_code wanted = ff_json_parse(all, &doc, NULL);
+            assert_int_equal(ff_skeleton_check(all, NULL), wanted);
+            assert_int_equal(wanted, doc ? FF_OK : FF_FORMAT);
+            yyjson_doc_free(doc);
+            *at = was;
+        }
+    memcpy(g.data + first + 9, "\xc3\xa9\xf0\x9f\x98\x80", 6); /* UTF-8 */
+    assert_int_equal(ff_skeleton_check(all, NULL), FF_OK);
+    assert_int_equal(ff_skeleton_check(ff_bytes_of(g.data, len - 1), NULL), FF_FORMAT);
+    guard_free(&g);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cuts),         cmocka_unit_test(test_escapes_stay_in),
         cmocka_unit_test(test_forged_marks), cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many),         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
  * against 120). So strings of FF_SKELETON_CUT bytes and more that hold no backslash are left in
  * the payload, and a mark stands for each. Their bytes are looked at by who decodes them.
  */
-#ifndef FF_SHARE_SKELETON_H
-#define FF_SHARE_SKELETON_H
+#ifndef FF_BASE_SKELETON_H
+#define FF_BASE_SKELETON_H
 
 #include "base/json.h"
 
@@ -25,6 +25,8 @@ typedef struct ff_skeleton {
 ff_code ff_skeleton_parse(ff_bytes payload, ff_skeleton *out, ff_err *err);
 /* The string's bytes, wherever they are. value is a string of the document, or NULL. */
 ff_bytes ff_skeleton_text(const ff_skeleton *skeleton, yyjson_val *value);
+/* Is payload JSON? As ff_json_parse answers; nothing is kept. */
+ff_code ff_skeleton_check(ff_bytes payload, ff_err *err);
 void ff_skeleton_clean(ff_skeleton *skeleton); /* accepts zeroed memory, and twice */
 
 #endif

@@ -1,4 +1,4 @@
-#include "share/skeleton.h"
+#include "base/skeleton.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +97,39 @@ ff_bytes ff_skeleton_text(const ff_skeleton *skeleton, yyjson_val *value)
             return skeleton->cut[i];
     }
     return ff_bytes_of(text, yyjson_get_len(value));
+}
+
+/* No control character and nothing beyond ASCII: JSON asks no more of a string without escapes. */
+static bool is_plain(ff_bytes text)
+{
+    const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+    uint64_t odd = 0, word;
+    size_t i = 0;
+    for (; i + sizeof word <= text.len; i += sizeof word) {
+        memcpy(&word, text.data + i, sizeof word);
+        odd |= word | (word - ones * ' '); /* exact where no byte has its top bit */
+    }
+    for (; i < text.len; i++)
+        odd |= text.data[i] < ' ' ? tops : text.data[i];
+    return !(odd & tops);
+}
+
+ff_code ff_skeleton_check(ff_bytes payload, ff_err *err)
+{
+    ff_skeleton s;
+    yyjson_doc *doc = NULL;
+    bool plain = true;
+    ff_code code = ff_skeleton_parse(payload, &s, err);
+    if (code)
+        return code;
+    for (int i = 0; i < s.count && plain; i++)
+        plain = is_plain(s.cut[i]);
+    ff_skeleton_clean(&s);
+    if (!plain) {
+        code = ff_json_parse(payload, &doc, err);
+        yyjson_doc_free(doc);
+    }
+    return code;
 }
 
 void ff_skeleton_clean(ff_skeleton *skeleton)
