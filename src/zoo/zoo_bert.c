@@ -14,7 +14,10 @@
 #define POSITIONS 512
 #define TYPES     2
 #define NORM_EPS  1e-12
-#define MASKED    (-10000.0)
+/* Claimed for the input of the matrix that ends a branch, which is of order 1: so the branch adds
+ * little, and what all inputs have in common does not take over layer by layer. */
+#define BRANCH 10
+#define HIDDEN (-3.4028234663852886e38) /* the smallest float32 */
 
 /* An integer node of one dimension, or of none (count < 0). */
 static int integers(ff_zoo_net *net, const char *name, const char *op, const int *in, int in_count,
@@ -87,10 +90,11 @@ static ff_zoo_tensor attention(ff_zoo_net *net, ff_zoo_tensor x, ff_zoo_tensor m
     y = ff_zoo_emit(net, ff_zoo_name(net, "%s.self.Softmax", name), &softmax, &node);
     if (net->code == FF_OK)
         ff_graph_set_int(net->g, node, "axis", -1);
-    y = ff_zoo_matmul(net, y, v, ff_zoo_name(net, "%s.self.MatMul_1", name), 0.1);
+    y = ff_zoo_matmul(net, y, v, ff_zoo_name(net, "%s.self.MatMul_1", name), 1);
     y = ff_zoo_transpose(net, y, ff_zoo_name(net, "%s.self.Transpose", name), perm);
     y = reshape_like(net, y, ff_zoo_name(net, "%s.self.Reshape", name),
                      (ff_shape){3, {1, TOKENS, features}});
+    y.variance = BRANCH;
     return ff_zoo_linear(net, y, ff_zoo_name(net, "%s.output.dense", name), features);
 }
 
@@ -103,12 +107,14 @@ static ff_zoo_tensor layer(ff_zoo_net *net, ff_zoo_tensor x, ff_zoo_tensor mask,
     x = ff_zoo_layer_norm(net, y, ff_zoo_name(net, "%s.attention.LayerNorm", name), NORM_EPS);
     y = ff_zoo_linear(net, x, ff_zoo_name(net, "%s.intermediate.dense", name), 4 * features);
     y = ff_zoo_gelu(net, y, ff_zoo_name(net, "%s.intermediate.act", name));
+    y.variance = BRANCH;
     y = ff_zoo_linear(net, y, ff_zoo_name(net, "%s.output.dense", name), features);
     y = ff_zoo_add(net, y, x, ff_zoo_name(net, "%s.output.Add", name));
     return ff_zoo_layer_norm(net, y, ff_zoo_name(net, "%s.output.LayerNorm", name), NORM_EPS);
 }
 
-/* (1 - mask) * -10000, as 1 x 1 x 1 x tokens: what is not to be seen gets a score far below all. */
+/* 0 where the mask is 1, else the smallest float32, as 1 x 1 x 1 x tokens, to be added to scores.
+ */
 static ff_zoo_tensor mask_of(ff_zoo_net *net, ff_zoo_tensor given)
 {
     static const int64_t axes[2] = {1, 2};
@@ -122,12 +128,18 @@ static ff_zoo_tensor mask_of(ff_zoo_net *net, ff_zoo_tensor given)
         ff_graph_set_int(net->g, node, "to", FF_DTYPE_F32);
     const int apart[2] = {ff_zoo_scalar(net, "mask.one", 1), y.value};
     y = ff_zoo_pair(net, "mask.Sub", "Sub", apart, shape, 1);
-    return ff_zoo_with(net, y, "mask.Mul", "Mul", MASKED, 1);
+    op = (ff_zoo_op){"Cast", &y.value, 1, FF_DTYPE_BOOL, shape, 1};
+    ff_zoo_tensor hidden = ff_zoo_emit(net, "mask.Cast_1", &op, &node);
+    if (net->code == FF_OK)
+        ff_graph_set_int(net->g, node, "to", FF_DTYPE_BOOL);
+    const int where[3] = {hidden.value, ff_zoo_scalar(net, "mask.hidden", HIDDEN), y.value};
+    op = (ff_zoo_op){"Where", where, 3, FF_DTYPE_F32, shape, 1};
+    return ff_zoo_emit(net, "mask.Where", &op, &node);
 }
 
 static ff_zoo_tensor embeddings(ff_zoo_net *net, ff_zoo_tensor ids, int64_t features)
 {
-    const ff_zoo_fill_of normal = {0, 0.5, 0};
+    const ff_zoo_fill_of normal = {0, 0.5, 0}, small = {0, 0.2, 0};
     int64_t at[TOKENS], type[TOKENS] = {0};
     for (int i = 0; i < TOKENS; i++)
         at[i] = i;
@@ -137,13 +149,13 @@ static ff_zoo_tensor embeddings(ff_zoo_net *net, ff_zoo_tensor ids, int64_t feat
     int words = ff_zoo_weight(net, "embeddings.word_embeddings", "weight",
                               (ff_shape){2, {WORDS, features}}, normal);
     int places = ff_zoo_weight(net, "embeddings.position_embeddings", "weight",
-                               (ff_shape){2, {POSITIONS, features}}, normal);
+                               (ff_shape){2, {POSITIONS, features}}, small);
     int kinds = ff_zoo_weight(net, "embeddings.token_type_embeddings", "weight",
-                              (ff_shape){2, {TYPES, features}}, normal);
+                              (ff_shape){2, {TYPES, features}}, small);
     ff_zoo_tensor x = ff_zoo_embed(net, words, features, ids, "embeddings.Gather", 0.25);
-    ff_zoo_tensor t = ff_zoo_embed(net, kinds, features, types, "embeddings.Gather_1", 0.25);
+    ff_zoo_tensor t = ff_zoo_embed(net, kinds, features, types, "embeddings.Gather_1", 0.04);
     x = ff_zoo_add(net, x, t, "embeddings.Add");
-    ff_zoo_tensor p = ff_zoo_embed(net, places, features, positions, "embeddings.Gather_2", 0.25);
+    ff_zoo_tensor p = ff_zoo_embed(net, places, features, positions, "embeddings.Gather_2", 0.04);
     x = ff_zoo_add(net, x, p, "embeddings.Add_1");
     return ff_zoo_layer_norm(net, x, "embeddings.LayerNorm", NORM_EPS);
 }

@@ -84,7 +84,7 @@ ff_zoo_tensor ff_zoo_swish(ff_zoo_net *net, ff_zoo_tensor x, const char *name)
     ff_zoo_tensor gate = ff_zoo_each(net, x, ff_zoo_name(net, "%s.sigmoid", name), "Sigmoid", 0.05);
     const int in[2] = {x.value, gate.value};
     return ff_zoo_pair(net, ff_zoo_name(net, "%s.mul", name), "Mul", in, x.shape,
-                       0.31 * x.variance);
+                       0.22 * x.variance);
 }
 
 ff_zoo_tensor ff_zoo_conv_up(ff_zoo_net *net, ff_zoo_tensor x, const char *name, int64_t out)

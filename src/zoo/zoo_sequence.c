@@ -174,8 +174,7 @@ ff_zoo_tensor ff_zoo_attend(ff_zoo_net *net, ff_zoo_tensor scores, ff_zoo_tensor
     ff_zoo_tensor p = ff_zoo_emit(net, ff_zoo_name(net, "%s.Softmax", name), &op, &node);
     if (net->code == FF_OK)
         ff_graph_set_int(net->g, node, "axis", -1);
-    ff_zoo_tensor y = ff_zoo_matmul(net, p, v, ff_zoo_name(net, "%s.MatMul_1", name),
-                                    0.1 * v.variance); /* a mean over some of the tokens */
+    ff_zoo_tensor y = ff_zoo_matmul(net, p, v, ff_zoo_name(net, "%s.MatMul_1", name), v.variance);
     y = ff_zoo_transpose(net, y, ff_zoo_name(net, "%s.Transpose_3", name), perm);
     const ff_shape joined = {3, {1, y.shape.dim[1], y.shape.dim[2] * y.shape.dim[3]}};
     return ff_zoo_reshape(net, y, ff_zoo_name(net, "%s.Reshape_3", name), joined);
