@@ -94,7 +94,8 @@ typedef struct ff_s3_deletes {
 ff_code ff_s3_parse_deletes(ff_bytes text, ff_arena *arena, ff_s3_deletes *out, ff_err *err);
 typedef struct ff_s3_parts {
     int count;
-    ff_part_choice *choice; /* FF_PARTS_MAX of them, in arena memory */
+    int room;
+    ff_part_choice *choice; /* arena memory */
 } ff_s3_parts;
 ff_code ff_s3_parse_parts(ff_bytes text, ff_arena *arena, ff_s3_parts *out, ff_err *err);
 

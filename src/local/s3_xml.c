@@ -328,6 +328,7 @@ ff_code ff_s3_parse_deletes(ff_bytes text, ff_arena *arena, ff_s3_deletes *out, 
 
 typedef struct part_reader {
     ff_s3_parts *out;
+    ff_arena *arena;
     ff_part_choice now;
 } part_reader;
 
@@ -362,6 +363,14 @@ static bool part_close(void *user, const char *path)
         return true;
     if (r->out->count == FF_PARTS_MAX || !r->now.number)
         return false;
+    if (r->out->count == r->out->room) {
+        int room = r->out->room ? 2 * r->out->room : 16;
+        ff_part_choice *choice = ff_arena_array(r->arena, (size_t)room, sizeof *choice);
+        if (r->out->count)
+            memcpy(choice, r->out->choice, (size_t)r->out->count * sizeof *choice);
+        r->out->choice = choice;
+        r->out->room = room;
+    }
     r->out->choice[r->out->count++] = r->now;
     r->now = (ff_part_choice){0};
     return true;
@@ -369,9 +378,9 @@ static bool part_close(void *user, const char *path)
 
 ff_code ff_s3_parse_parts(ff_bytes text, ff_arena *arena, ff_s3_parts *out, ff_err *err)
 {
-    part_reader reader = {.out = out};
+    part_reader reader = {.out = out, .arena = arena};
     const ff_xml_handler handler = {part_leaf, part_close, &reader};
-    *out = (ff_s3_parts){0, ff_arena_array(arena, FF_PARTS_MAX, sizeof(ff_part_choice))};
+    *out = (ff_s3_parts){0};
     ff_code code = ff_xml_scan(text, &handler, arena, err);
     if (!code && !out->count)
         code = ff_err_set(err, FF_FORMAT, "at least one Part is wanted");

@@ -47,7 +47,7 @@ static void xml(const uint8_t *data, size_t size, bool deletes)
     ff_err err;
     ff_buf body = copy(data, size);
     ff_arena *arena = ff_arena_new();
-    ff_s3_deletes *d = ff_arena_alloc(arena, sizeof *d);
+    static ff_s3_deletes room, *d = &room;
     ff_s3_parts parts;
     if (deletes && !ff_s3_parse_deletes(ff_buf_view(&body), arena, d, &err))
         for (int i = 0; i < d->count; i++)

@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,9 @@ static void open_api(void)
     inet_pton(AF_INET, address, &name.sin_addr);
     if (api >= 0)
         close(api);
+    int one = 1;
     api = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(api, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(api, (struct sockaddr *)&name, sizeof name))
         die("connect");
 }
