@@ -115,8 +115,11 @@ const char *ff_aws_text(const void *text, size_t len, char *out, size_t size)
 {
     size_t n = len < size - 1 ? len : size - 1;
     for (size_t i = 0; i < n; i++) {
-        unsigned char c = ((const unsigned char *)text)[i];
-        out[i] = c < ' ' || c == 0x7f ? ' ' : (char)c;
+        char c = ((const char *)text)[i];
+        bool control = (unsigned char)c < ' ' || c == 0x7f;
+        out[i] = ' ';
+        if (!control)
+            out[i] = c;
     }
     out[n] = '\0';
     return out;

@@ -372,7 +372,7 @@ ff_code ff_http_perform(ff_http *http, ff_http_request *request, ff_http_respons
 void ff_http_response_clean(ff_http_response *response)
 {
     ff_buf_clean(&response->body);
-    ff_mem_free((void *)(uintptr_t)response->headers);
+    ff_mem_free(response->headers);
     *response = (ff_http_response){0};
 }
 

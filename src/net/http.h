@@ -34,7 +34,7 @@ typedef struct ff_http_response {
     int status;       /* 0 where there is none */
     ff_buf body;      /* the callback may take it (set to zeros); freed otherwise */
     int header_count; /* lower-case names; at most FF_MAX_HTTP_HEADERS kept, no trailers */
-    const ff_http_header *headers;
+    ff_http_header *headers;
     int64_t sent_ns; /* monotonic: the whole request body was handed to the kernel; 0: never */
     int64_t first_byte_ns; /* first byte of the response */
     int64_t done_ns;
@@ -79,10 +79,10 @@ void ff_http_free(ff_http *http);
 /* Starts a request; *id (if not NULL) names it for cancel. FF_USAGE for a URL that is not a plain
  * http(s) one, and for a header that holds a control character; done is then not called. */
 ff_code ff_http_start(ff_http *http, const ff_http_request *request, uint64_t *id, ff_err *err);
-/* Calls wake once at at_ns, from within poll: retries wait so, hedges too. code is FF_OK, or
+/* Calls call once at at_ns, from within poll: retries wait so, hedges too. code is FF_OK, or
  * FF_CANCELLED where it was cancelled. */
 typedef void (*ff_http_wake)(void *user, ff_code code);
-ff_code ff_http_after(ff_http *http, int64_t at_ns, ff_http_wake wake, void *user, uint64_t *id,
+ff_code ff_http_after(ff_http *http, int64_t at_ns, ff_http_wake call, void *user, uint64_t *id,
                       ff_err *err);
 /* Of a request or a wake; fine when it has ended. done is called before this returns. */
 void ff_http_cancel(ff_http *http, uint64_t id);

@@ -8,8 +8,8 @@
 #include "net/sigv4_int.h"
 
 #define ALGORITHM      "AWS4-HMAC-SHA256"
-#define SKEW_MS        (15 * 60 * 1000)
-#define MAX_EXPIRES_S  604800 /* seven days */
+#define SKEW_MS        INT64_C(900000) /* 15 minutes */
+#define MAX_EXPIRES_S  604800          /* seven days */
 #define SCOPE_TERMINAL "aws4_request"
 
 /* A received request, while it is looked at. */

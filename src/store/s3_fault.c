@@ -14,9 +14,9 @@ static size_t find(ff_bytes xml, size_t at, size_t end, const char *needle)
     return found ? (size_t)(found - xml.data) : end;
 }
 
-/* One entity at text ("&lt;", "&#34;", "&#x22;"): its byte, and its length in *len; -1 where it is
- * none that we know. Code points over 127 come as they are from S3, never as references. */
-static int entity(const char *text, size_t room, size_t *len)
+/* One entity at text ("&lt;", "&#34;", "&#x22;") as *byte; returns its length, 0 where it is none
+ * that we know. Code points over 127 come as they are from S3, never as references. */
+static size_t entity(const char *text, size_t room, char *byte)
 {
     static const struct {
         const char *name;
@@ -25,29 +25,26 @@ static int entity(const char *text, size_t room, size_t *len)
     for (size_t i = 0; i < sizeof NAMED / sizeof NAMED[0]; i++) {
         size_t n = strlen(NAMED[i].name);
         if (room >= n && !memcmp(text, NAMED[i].name, n)) {
-            *len = n;
-            return NAMED[i].byte;
+            *byte = NAMED[i].byte;
+            return n;
         }
     }
-    int value = 0, digits = 0;
-    size_t i = 2;
     if (room < 4 || text[1] != '#')
-        return -1;
-    int base = text[2] == 'x' ? 16 : 10;
-    for (i += base == 16; i < room && i < 8 && value < 128; i++, digits++) {
-        char c = text[i];
-        int digit = c >= '0' && c <= '9'                 ? c - '0'
-                    : base == 16 && c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : base == 16 && c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                         : -1;
-        if (digit < 0)
+        return 0;
+    static const char DIGITS[] = "0123456789abcdef0123456789ABCDEF";
+    size_t base = text[2] == 'x' ? 16 : 10, value = 0, digits = 0;
+    size_t i = base == 16 ? 3 : 2;
+    for (; i < room && i < 8 && value < 128 && text[i]; i++, digits++) {
+        const char *found = strchr(DIGITS, text[i]);
+        size_t digit = found ? (size_t)(found - DIGITS) % 16 : base;
+        if (digit >= base)
             break;
         value = value * base + digit;
     }
     if (!digits || value > 127 || i >= room || text[i] != ';')
-        return -1;
-    *len = i + 1;
-    return value;
+        return 0;
+    *byte = (char)value;
+    return i + 1;
 }
 
 /* The text of the first element of that name in [at, end), unescaped, cut to size; "" without. */
@@ -63,10 +60,10 @@ static void element(ff_bytes xml, size_t at, size_t end, const char *name, char 
         size_t to = find(xml, from, end, shut);
         while (from < to && filled + 1 < size) {
             const char *text = (const char *)xml.data + from;
-            size_t len = 1;
-            int byte = *text == '&' ? entity(text, to - from, &len) : *text;
-            out[filled++] = byte < 0 && *text == '&' ? '&' : (char)byte;
-            from += byte < 0 && *text == '&' ? 1 : len;
+            char byte = *text;
+            size_t len = byte == '&' ? entity(text, to - from, &byte) : 0;
+            out[filled++] = byte;
+            from += len ? len : 1;
         }
     }
     ff_aws_text(out, filled, out, size);

@@ -82,8 +82,9 @@ typedef struct ff_s3_options {
 } ff_s3_options;
 /* options are copied. Path style too where the bucket's name holds a dot. Payloads are
  * UNSIGNED-PAYLOAD over https and to 127.x.x.x or [::1], SHA-256 over other http. Objects carry
- * x-amz-checksum-crc32c. A conditional put that is retried after its answer was lost may meet its own object: FF_CONFLICT
- * then says so. FF_USAGE for what is no bucket's, region's or endpoint's name. */
+ * x-amz-checksum-crc32c. A conditional put that is retried after its answer was lost may meet its
+ * own object: FF_CONFLICT then says so. FF_USAGE for what is no bucket's, region's or endpoint's
+ * name. */
 ff_code ff_store_s3_new(ff_http *http, const ff_s3_options *options, ff_store **out, ff_err *err);
 /* Keys are paths below the folder, which is made where it is absent; nothing follows a symbolic
  * link out of it, and folders that a removal leaves empty go too. A part of a key has at most 255

@@ -82,7 +82,7 @@ static int write_parts(int fd, const ff_http_body *body)
     int count = 0;
     for (int i = 0; i < body->count; i++)
         if (body->part[i].len)
-            iov[count++] = (struct iovec){(void *)(uintptr_t)body->part[i].data, body->part[i].len};
+            iov[count++] = (struct iovec){(void *)body->part[i].data, body->part[i].len};
     for (struct iovec *v = iov; count;) {
         ssize_t n = writev(fd, v, count);
         if (n < 0 && errno == EINTR)
