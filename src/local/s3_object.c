@@ -85,8 +85,6 @@ bool ff_s3_keep_headers(ff_s3_call *call, ff_object *object)
     return true;
 }
 
-/* MD5 as in S3, but where a CRC-32C vouches for the bytes: MD5 costs more than all else that a PUT
- * does. An ETag of S3 need not be one (its form then tells: see multipart uploads). */
 /* Most clients know an ETag as the body's MD5, which takes 7 ms for 4 MB. A client that sends a
  * CRC-32C and no Content-MD5 (ours) does not look at it: it gets one that is no MD5, and is marked
  * so by "-1", as those of multipart uploads are (S3's own are no MD5s either where KMS encrypts).
@@ -99,8 +97,11 @@ static void set_etag(const ff_s3_call *call, const ff_s3_checksum *checksum, ff_
         const char *hash = ff_s3_header(call, "x-amz-content-sha256");
         char uuid[37];
         ff_random_uuid(uuid);
-        bool known = hash && strlen(hash) == 64; /* verified by then */
-        snprintf(object->etag, sizeof object->etag, "%.32s-1", known ? hash : uuid);
+        if (hash && strlen(hash) == 64) /* verified by then */
+            snprintf(object->etag, sizeof object->etag, "%.32s-1", hash);
+        else
+            snprintf(object->etag, sizeof object->etag, "%.8s%.4s%.4s%.4s%.12s-1", uuid, uuid + 9,
+                     uuid + 14, uuid + 19, uuid + 24);
         return;
     }
     uint8_t digest[16];
