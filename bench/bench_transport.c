@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -575,10 +576,10 @@ static void write_json(const bench *b)
         &text, &err,
         "{\n  \"benchmark\": \"transport\",\n  \"date\": \"%s\",\n  \"machine\": \"%s, %ld CPUs, "
         "Linux %s\",\n  \"command\": \"bench_transport --program fanfold-function --runs %lld\",\n"
-        "  \"n\": %lld,\n  \"statistic\": \"median\",\n  \"load_average\": %.1f,\n"
+        "  \"n\": %lld,\n  \"statistic\": \"median\",\n  \"load_average\": %.1f,\n  \"nice\": %d,\n"
         "  \"base64_kernel\": \"%s\",\n  \"rows\": [",
         date, cpu, sysconf(_SC_NPROCESSORS_ONLN), os.release, (long long)b->runs,
-        (long long)b->runs, busy[0], ff_base64_kernel(NULL));
+        (long long)b->runs, busy[0], getpriority(PRIO_PROCESS, 0), ff_base64_kernel(NULL));
     for (int i = 0; i < SIZES && !code; i++)
         code = emit_row(b, i, &text, &err);
     for (int route = 0; route < 2 && !code; route++) {
