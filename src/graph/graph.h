@@ -150,7 +150,7 @@ bool ff_graph_is_output(const ff_graph *g, int v);
  * building by hand. */
 ff_code ff_graph_seal(ff_graph *g, ff_err *err);
 
-/* Shape and dtype inference over the sealed graph, by ONNX's rules for opsets 7 to 21; folds shape
+/* Shape and dtype inference over the sealed graph, by ONNX's rules for opsets 7 to 22; folds shape
  * arithmetic (value.known). Ops that it does not know keep what the file's value_info says, or
  * stay unknown (has_shape = false): that is not an error. FF_FORMAT where shapes contradict. */
 ff_code ff_graph_infer(ff_graph *g, ff_err *err);

@@ -16,7 +16,8 @@ typedef struct ff_onnx_shape {
 } ff_onnx_shape;
 
 /* Loads, seals and infers. shapes fix (or replace symbolic dims of) named inputs; a graph input
- * that is left without a fixed shape is FF_USAGE and says which --shape to give.
+ * that is left without a fixed shape is FF_USAGE and says which --shape to give. A dim of 0 that a
+ * shape gives is one: an empty input.
  * FF_FORMAT (position = byte of the file), FF_UNSUPPORTED, FF_LIMIT, FF_NOT_FOUND, FF_IO. */
 ff_code ff_onnx_load(const char *path, const ff_onnx_shape *shapes, int shape_count, ff_graph **out,
                      ff_err *err);

@@ -9,7 +9,7 @@
 #include "graph/onnx_int.h"
 
 #define MIN_OPSET      7
-#define MAX_OPSET      21
+#define MAX_OPSET      22   /* 22 differs from 21 by bfloat16 only */
 #define MAX_ATTRIBUTES 1024 /* of a node; ONNX's ops have a dozen */
 /* What protobuf-c may take for a head: its structs are larger than the bytes they come from. */
 #define MAX_UNPACKED ((size_t)1 << 30)
@@ -69,6 +69,16 @@ static const char *domain_of(const char *domain)
     return strcmp(text_of(domain), "ai.onnx") == 0 ? "" : text_of(domain);
 }
 
+static bool imports_default(const Onnx__ModelProto *model)
+{
+    for (size_t i = 0; i < model->n_opset_import; i++) {
+        if (domain_of(model->opset_import[i]->domain)[0] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ff_code read_opsets(ff_onnx_reader *r, const Onnx__ModelProto *model)
 {
     for (size_t i = 0; i < model->n_opset_import; i++) {
@@ -81,6 +91,9 @@ static ff_code read_opsets(ff_onnx_reader *r, const Onnx__ModelProto *model)
     int64_t version = ff_graph_opset(r->g, "");
     if (version == 0 && model->n_opset_import == 0) {
         version = 1; /* IR version 1 and 2: no import means the first */
+    }
+    if (version == 0 && r->g->opset_count > 0 && !imports_default(model)) {
+        return FF_OK; /* a model of other domains only */
     }
     if (version < MIN_OPSET || version > MAX_OPSET) {
         return ff_err_set(r->err, FF_UNSUPPORTED,
@@ -313,6 +326,10 @@ static ff_code add_outputs(ff_onnx_reader *r, const Onnx__NodeProto *p, size_t n
     ff_code code = FF_OK;
     if (text_of(p->op_type)[0] == '\0') {
         return ff_err_set(r->err, FF_FORMAT, "%s has no op_type", text);
+    }
+    if (domain_of(p->domain)[0] == '\0' && ff_graph_opset(r->g, "") == 0 && r->g->opset_count > 0) {
+        return ff_err_set(r->err, FF_FORMAT,
+                          "%s is an op of ONNX, but the model imports no opset of it", text);
     }
     if (strcmp(p->op_type, "Constant") == 0 && domain_of(p->domain)[0] == '\0') {
         code = read_constant(r, p, text, taken);

@@ -136,7 +136,7 @@ static ff_code override(shaper *s, int i, const ff_shape *shape)
     }
     for (int a = 0; a < shape->rank; a++) {
         int64_t fixed = d->has_rank ? d->dim[a] : -1;
-        if (shape->dim[a] <= 0 || (fixed > 0 && fixed != shape->dim[a])) {
+        if (shape->dim[a] < 0 || (fixed > 0 && fixed != shape->dim[a])) {
             return ff_err_set(s->r->err, FF_USAGE,
                               "--shape %s=%s: dim %d should be %lld, found %lld", name,
                               ff_shape_text(shape, text, sizeof text), a,
@@ -190,7 +190,7 @@ static void apply_bindings(const shaper *s, declared *d)
 /* Is the leading dim the only one that is open? */
 static bool only_batch_is_open(const declared *d)
 {
-    if (!d->has_rank || d->rank == 0 || d->dim[0] > 0) {
+    if (!d->has_rank || d->rank == 0 || d->dim[0] >= 0) {
         return false;
     }
     for (int a = 1; a < d->rank; a++) {

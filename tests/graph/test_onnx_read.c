@@ -217,8 +217,9 @@ static void opsets(void **state)
     static const struct {
         int64_t version;
         ff_code code;
-    } cases[] = {{0, FF_UNSUPPORTED}, {6, FF_UNSUPPORTED},  {7, FF_OK},          {13, FF_OK},
-                 {21, FF_OK},         {22, FF_UNSUPPORTED}, {-1, FF_UNSUPPORTED}};
+    } cases[] = {{0, FF_UNSUPPORTED},  {6, FF_UNSUPPORTED}, {7, FF_OK},
+                 {13, FF_OK},          {21, FF_OK},         {22, FF_OK},
+                 {23, FF_UNSUPPORTED}, {-1, FF_UNSUPPORTED}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         onnx_make m;
         ff_buf file = {0};
@@ -236,6 +237,34 @@ static void opsets(void **state)
                      (long long)(cases[i].version == 0 ? 1 : cases[i].version));
             assert_non_null(strstr(err.message, number));
         }
+        ff_graph_free(g);
+        ff_buf_clean(&file);
+        om_clean(&m);
+    }
+}
+
+/* A model may import other domains only; then it has no op of ONNX's own. */
+static void other_domains_only(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        onnx_make m;
+        ff_buf file = {0};
+        ff_graph *g = NULL;
+        ff_err err = {0};
+        size_t mark = 0;
+        om_init(&m, 0);
+        assert_int_equal(ff_wire_open(&m.model, 8, &mark, NULL), FF_OK);
+        assert_int_equal(ff_wire_put_text(&m.model, 1, "com.example", NULL), FF_OK);
+        assert_int_equal(ff_wire_put_int(&m.model, 2, 1, NULL), FF_OK);
+        ff_wire_close(&m.model, mark);
+        om_input(&m, "x", FF_DTYPE_F32, "2");
+        om_node_in(&m, own ? "" : "com.example", "Relu", "x", "y");
+        om_output(&m, "y");
+        om_emit(&m, &file);
+        assert_int_equal(ff_onnx_parse(ff_buf_view(&file), NULL, NULL, 0, &g, &err),
+                         own ? FF_FORMAT : FF_OK);
+        assert_true(own == 0 || strstr(err.message, "Relu") != NULL);
         ff_graph_free(g);
         ff_buf_clean(&file);
         om_clean(&m);
@@ -385,15 +414,11 @@ static void a_real_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_small_model),
-        cmocka_unit_test(truncated_at_every_length),
-        cmocka_unit_test(changed_at_every_byte),
-        cmocka_unit_test(no_memory),
-        cmocka_unit_test(contradictions),
-        cmocka_unit_test(opsets),
-        cmocka_unit_test(constants),
-        cmocka_unit_test(weights_are_not_copied),
-        cmocka_unit_test(files_that_are_not_there),
+        cmocka_unit_test(a_small_model),          cmocka_unit_test(truncated_at_every_length),
+        cmocka_unit_test(changed_at_every_byte),  cmocka_unit_test(no_memory),
+        cmocka_unit_test(contradictions),         cmocka_unit_test(opsets),
+        cmocka_unit_test(other_domains_only),     cmocka_unit_test(constants),
+        cmocka_unit_test(weights_are_not_copied), cmocka_unit_test(files_that_are_not_there),
         cmocka_unit_test(a_real_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
