@@ -9,9 +9,8 @@
 #include "base/random.h"
 #include "graph/onnx.h"
 
-/* Runs p on tensors in its order of inputs; out is filled in its order of outputs. */
-static ff_code run_graph(ff_engine *engine, const ff_graph *p, const ff_tensor *in, ff_tensor *out,
-                         ff_err *err)
+ff_code run_whole(ff_engine *engine, const ff_graph *p, const ff_tensor *in, ff_tensor *out,
+                  ff_err *err)
 {
     static const ff_session_options OPTIONS = {0};
     ff_buf model;
@@ -71,18 +70,19 @@ static ff_code run_piece(ff_engine *engine, const ff_graph *g, const ff_piece *p
         }
     }
     if (code == FF_OK) {
-        code = run_graph(engine, piece->graph, in, out, err);
+        code = run_whole(engine, piece->graph, in, out, err);
     }
     for (int i = 0; i < piece->out_count && code == FF_OK; i++) {
         int v = piece->out[i].value;
         if (whole[v].data == NULL) {
             code = ff_tensor_new(g->values[v].dtype, &g->values[v].shape, &whole[v], err);
-            if (code == FF_OK) {
-                memset(whole[v].data, 0x7f, whole[v].bytes); /* what no piece places is seen */
+            if (code == FF_OK) { /* what no piece places is seen */
+                memset(whole[v].data, piece->out[i].add ? 0 : 0x7f, whole[v].bytes);
             }
         }
         if (code == FF_OK) {
-            code = ff_region_place(&whole[v], &piece->out[i].region, &out[i], err);
+            code = (piece->out[i].add ? ff_region_add : ff_region_place)(
+                &whole[v], &piece->out[i].region, &out[i], err);
         }
     }
     for (int i = 0; i < piece->in_count; i++) {
@@ -122,12 +122,12 @@ static ff_code run_stages(ff_engine *engine, const ff_graph *g, const ff_stage *
     return code;
 }
 
-static ff_code compare(const ff_graph *g, const ff_tensor *reference, const ff_tensor *whole,
+static ff_code compare(const ff_graph *g, const ff_tensor *reference, const ff_tensor *results,
                        run_result *result, ff_err *err)
 {
     for (int i = 0; i < g->output_count; i++) {
         ff_diff diff;
-        const ff_tensor *made = &whole[g->outputs[i]];
+        const ff_tensor *made = &results[i];
         ff_code code = ff_tensor_diff(&reference[i], made, &diff, err);
         if (code != FF_OK) {
             return code;
@@ -143,44 +143,104 @@ static ff_code compare(const ff_graph *g, const ff_tensor *reference, const ff_t
     return FF_OK;
 }
 
-ff_code run_and_compare(ff_engine *engine, const ff_graph *g, const ff_stage *stages,
-                        int stage_count, uint64_t seed, run_result *result, ff_err *err)
+/* Borrows what the caller gave: the tensors of the graph's inputs. */
+static void lend_inputs(const ff_graph *g, const ff_tensor *in, ff_tensor *whole)
+{
+    for (int i = 0; i < g->input_count; i++) {
+        whole[g->inputs[i]] = in[i];
+        whole[g->inputs[i]].release = NULL;
+    }
+}
+
+/* An output that no piece makes: a graph input or a weight. */
+static ff_code copy_unmade(const ff_graph *g, ff_tensor *whole, ff_err *err)
+{
+    ff_code code = FF_OK;
+    for (int i = 0; i < g->output_count && code == FF_OK; i++) {
+        const ff_value *v = &g->values[g->outputs[i]];
+        ff_tensor *t = &whole[g->outputs[i]];
+        if (v->kind == FF_VALUE_WEIGHT && t->data == NULL) {
+            code = ff_tensor_new(v->dtype, &v->shape, t, err);
+            if (code == FF_OK && t->bytes > 0) {
+                memcpy(t->data, v->data.data, t->bytes);
+            }
+        }
+    }
+    return code;
+}
+
+ff_code run_in_pieces(ff_engine *engine, const ff_graph *g, const ff_stage *stages, int stage_count,
+                      const ff_tensor *in, ff_tensor *out, run_result *result, ff_err *err)
+{
+    ff_tensor *whole = ff_mem_must_array((size_t)g->value_count + 1, sizeof *whole);
+    ff_tensor *made = ff_mem_must_array((size_t)g->output_count + 1, sizeof *made);
+    lend_inputs(g, in, whole);
+    ff_code code = run_stages(engine, g, stages, stage_count, whole, result, err);
+    if (code == FF_OK) {
+        code = copy_unmade(g, whole, err);
+    }
+    for (int i = 0; i < g->output_count && code == FF_OK; i++) {
+        code = ff_tensor_copy(&whole[g->outputs[i]], &made[i], err);
+    }
+    for (int i = 0; i < g->output_count; i++) {
+        if (code == FF_OK) {
+            out[i] = made[i];
+        } else {
+            ff_tensor_clean(&made[i]);
+        }
+    }
+    for (int v = 0; v < g->value_count; v++) {
+        ff_tensor_clean(&whole[v]);
+    }
+    ff_mem_free(made);
+    ff_mem_free(whole);
+    return code;
+}
+
+static ff_code make_inputs(const ff_graph *g, uint64_t seed, ff_tensor *in, ff_err *err)
 {
     ff_random random;
-    ff_tensor *whole = ff_mem_must_array((size_t)g->value_count + 1, sizeof *whole);
-    ff_tensor *in = ff_mem_must_array((size_t)g->input_count + 1, sizeof *in);
-    ff_tensor *reference = ff_mem_must_array((size_t)g->output_count + 1, sizeof *reference);
     ff_code code = FF_OK;
-    *result = (run_result){0};
     ff_random_init(&random, seed);
     for (int i = 0; i < g->input_count && code == FF_OK; i++) {
         int v = g->inputs[i];
-        code = ff_tensor_new(g->values[v].dtype, &g->values[v].shape, &whole[v], err);
+        code = ff_tensor_new(g->values[v].dtype, &g->values[v].shape, &in[i], err);
         if (code == FF_OK) {
-            fill(&whole[v], &random);
-            in[i] = whole[v];
+            fill(&in[i], &random);
         }
     }
+    return code;
+}
+
+ff_code run_and_compare(ff_engine *engine, const ff_graph *g, const ff_stage *stages,
+                        int stage_count, uint64_t seed, run_result *result, ff_err *err)
+{
+    ff_tensor *in = ff_mem_must_array((size_t)g->input_count + 1, sizeof *in);
+    ff_tensor *reference = ff_mem_must_array((size_t)g->output_count + 1, sizeof *reference);
+    ff_tensor *made = ff_mem_must_array((size_t)g->output_count + 1, sizeof *made);
+    *result = (run_result){0};
+    ff_code code = make_inputs(g, seed, in, err);
     if (code == FF_OK) {
-        code = run_graph(engine, g, in, reference, err);
+        code = run_whole(engine, g, in, reference, err);
         if (code != FF_OK) {
             ff_err_wrap(err, "the whole model");
         }
     }
     if (code == FF_OK) {
-        code = run_stages(engine, g, stages, stage_count, whole, result, err);
+        code = run_in_pieces(engine, g, stages, stage_count, in, made, result, err);
     }
     if (code == FF_OK) {
-        code = compare(g, reference, whole, result, err);
+        code = compare(g, reference, made, result, err);
     }
     for (int i = 0; i < g->output_count; i++) {
         ff_tensor_clean(&reference[i]);
+        ff_tensor_clean(&made[i]);
     }
-    for (int v = 0; v < g->value_count; v++) {
-        ff_tensor_clean(&whole[v]);
+    for (int i = 0; i < g->input_count; i++) {
+        ff_tensor_clean(&in[i]);
     }
+    ff_mem_free(made);
     ff_mem_free(reference);
     ff_mem_free(in);
-    ff_mem_free(whole);
     return code;
 }

@@ -18,4 +18,12 @@ typedef struct run_result {
 ff_code run_and_compare(ff_engine *engine, const ff_graph *g, const ff_stage *stages,
                         int stage_count, uint64_t seed, run_result *result, ff_err *err);
 
+/* The graph as one model. in, out: a tensor an input or output of g, in its order; out is the
+ * caller's (ff_tensor_clean). */
+ff_code run_whole(ff_engine *engine, const ff_graph *g, const ff_tensor *in, ff_tensor *out,
+                  ff_err *err);
+/* The same by the pieces of the stages, which cover all nodes, in order. result is added to. */
+ff_code run_in_pieces(ff_engine *engine, const ff_graph *g, const ff_stage *stages, int stage_count,
+                      const ff_tensor *in, ff_tensor *out, run_result *result, ff_err *err);
+
 #endif
