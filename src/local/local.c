@@ -105,7 +105,9 @@ static ff_code serve(ff_local *local, const ff_local_options *options, uint64_t 
     };
     ff_code code = ff_server_new(&server, &local->server, err);
     if (!code)
-        snprintf(local->endpoint, sizeof local->endpoint, "http://127.0.0.1:%d",
+        snprintf(local->endpoint, sizeof local->endpoint, "http://%s:%d",
+                 options->bind && strcmp(options->bind, "0.0.0.0") != 0 ? options->bind
+                                                                        : "127.0.0.1",
                  ff_server_port(local->server));
     return code;
 }

@@ -49,7 +49,8 @@ typedef struct conn {
     char *uri;
     ff_buf body;
     size_t limit;
-    size_t held; /* of this body, in the server's total */
+    size_t held;       /* of this body, in the server's total */
+    uint64_t received; /* of this body, kept or not */
     ff_server_request request;
 } conn;
 
@@ -108,6 +109,7 @@ static void reset(conn *c)
     c->arena = NULL;
     c->uri = NULL;
     c->begun = false;
+    c->received = 0;
     c->request = (ff_server_request){0};
 }
 
@@ -364,14 +366,14 @@ static int begin(conn *c, struct MHD_Connection *connection, const char *method)
 static void keep_bytes(conn *c, const char *data, size_t len)
 {
     ff_server_request *request = &c->request;
-    bool chunked = !ff_server_header(request, "Content-Length");
-    if (chunked)
-        request->body_bytes += len;
+    c->received += len;
+    if (c->received > request->body_bytes) /* it comes in chunks */
+        request->body_bytes = c->received;
     if (request->refused)
         return;
     if (len > c->limit - c->body.len)
         request->refused = FF_LIMIT;
-    else if (chunked && !hold(c, c->body.len + len))
+    else if (c->body.len + len > c->held && !hold(c, c->body.len + len))
         request->refused = FF_BUSY;
     else if (ff_buf_reserve(&c->body, len + FF_JSON_PADDING, NULL))
         request->refused = FF_NO_MEMORY;
@@ -431,7 +433,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return finish(c, connection, true);
     keep_bytes(c, data, *data_size);
     *data_size = 0;
-    return c->request.refused && c->request.body_bytes > DISCARD_BYTES ? MHD_NO : MHD_YES;
+    return c->request.refused && c->received > DISCARD_BYTES ? MHD_NO : MHD_YES;
 }
 
 /* How long a connection may stay in a phase; a handler has its own deadlines. */
