@@ -85,7 +85,7 @@ more: release | $(RESULTS)
 	tools/run-scripts tests/more build/release $(RESULTS)/more.txt 20
 
 .PHONY: bench
-bench: release | $(RESULTS) ## every benchmark of bench/
+bench: release | $(RESULTS) ## the benchmarks whose results docs/benchmarks.md quotes (bench/*.sh)
 	tools/run-scripts bench build/release $(RESULTS)/bench.txt 120
 
 .PHONY: deps

@@ -10,7 +10,7 @@
 #include "report/table.h"
 
 static const ff_flag FLAGS[] = {
-    {"input", "[NAME=]X.npy", "an input instead of seeded random ones", true},
+    {"input", "[NAME=]FILE", "an input instead of a seeded one: .npy, or .png/.jpg", true},
     {"seed", "N", "seed of the random input (default 1)", false},
     {"model", "M.onnx", "the whole model (default: the path in the manifest)", false},
     {0},
