@@ -9,7 +9,7 @@
 
 #include "graph/op_int.h"
 
-static ff_op_at look_at(const ff_graph *g, int node)
+ff_op_at ff_op_look(const ff_graph *g, int node)
 {
     const ff_node *n = &g->nodes[node];
     ff_op_at at = {.g = g, .node = n, .index = node, .opset = ff_graph_opset(g, "")};
@@ -67,6 +67,7 @@ static bool map_fits(const ff_op_at *at, const ff_op_entry *entry, int axis, int
     int64_t want = m.kind == FF_AXIS_SAME    ? at->out->dim[axis]
                    : m.kind == FF_AXIS_BCAST ? 1
                                              : m.in_len;
+    want *= m.kind == FF_AXIS_GROUPS && m.runs > 1 ? m.runs : 1;
     if (in->dim[m.in_axis] != want) {
         return ff_op_no(why, size, "axis %d of input %d has length %lld, expected %lld", m.in_axis,
                         i, (long long)in->dim[m.in_axis], (long long)want);
@@ -89,7 +90,7 @@ static bool lengths_fit(const ff_shape *shape, int64_t least)
     return true;
 }
 
-static bool shapes_known(const ff_op_at *at, char *why, size_t size)
+bool ff_op_shapes_known(const ff_op_at *at, char *why, size_t size)
 {
     if (at->out == NULL || !ff_op_has_in(at, 0)) {
         return ff_op_no(why, size, "the shape of its output is not known");
@@ -115,7 +116,7 @@ static bool shapes_known(const ff_op_at *at, char *why, size_t size)
 
 bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t size)
 {
-    ff_op_at at = look_at(g, node);
+    ff_op_at at = ff_op_look(g, node);
     if (at.node->has_subgraph || at.node->captured_count > 0) {
         return ff_op_no(why, size, "it runs a subgraph");
     }
@@ -124,7 +125,7 @@ bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t size)
         return ff_op_no(why, size, "op %s%s%.60s is not in the table of splittable ops",
                         at.node->domain, at.node->domain[0] != '\0' ? "." : "", at.node->op);
     }
-    if (!shapes_known(&at, why, size)) {
+    if (!ff_op_shapes_known(&at, why, size)) {
         return false;
     }
     if (axis < 0 || axis >= at.out->rank) {
@@ -141,9 +142,16 @@ bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t size)
     return true;
 }
 
+bool ff_op_reads(const ff_graph *g, int node, int input)
+{
+    ff_op_at at = ff_op_look(g, node);
+    const ff_op_entry *entry = ff_op_find(at.node);
+    return ff_op_has_in(&at, input) && (entry == NULL || reads(entry, &at, input));
+}
+
 ff_axis_map ff_op_axis(const ff_graph *g, int node, int axis, int input)
 {
-    ff_op_at at = look_at(g, node);
+    ff_op_at at = ff_op_look(g, node);
     const ff_op_entry *entry = ff_op_find(at.node);
     if (entry == NULL || at.out == NULL || !reads(entry, &at, input)) {
         return ff_op_map_none();
@@ -226,7 +234,7 @@ static ff_code check_region(const ff_op_at *at, const ff_region *out, ff_err *er
 
 ff_code ff_op_needs(const ff_graph *g, int node, const ff_region *out, ff_need *need, ff_err *err)
 {
-    ff_op_at at = look_at(g, node);
+    ff_op_at at = ff_op_look(g, node);
     ff_region cover;
     ff_need *found = ff_mem_must_array((size_t)at.node->in_count + 1, sizeof *found);
     ff_code code = check_region(&at, out, err);
@@ -277,7 +285,7 @@ static ff_code emit_node(const ff_op_at *at, const ff_region *cover, const ff_ne
 ff_code ff_op_emit(const ff_graph *g, int node, const ff_region *out, ff_graph *p, const int *in,
                    const int *out_values, ff_err *err)
 {
-    ff_op_at at = look_at(g, node);
+    ff_op_at at = ff_op_look(g, node);
     size_t outs = (size_t)at.node->out_count;
     ff_need *need = ff_mem_must_array((size_t)at.node->in_count + 1, sizeof *need);
     int *wide = ff_mem_must_array(outs + 1, sizeof *wide);
@@ -330,7 +338,7 @@ int ff_op_add(const ff_op_job *job, const int *in, int in_count, const char *con
 void ff_op_copy(const ff_graph *g, int node, ff_graph *p, const int *in, const int *out_values,
                 const int *captured)
 {
-    ff_op_at at = look_at(g, node);
+    ff_op_at at = ff_op_look(g, node);
     ff_op_job job = {.at = &at, .p = p, .in = in, .out = out_values};
     int index = ff_op_add(&job, in, at.node->in_count, NULL); /* moves p->nodes */
     ff_node *added = &p->nodes[index];

@@ -19,18 +19,21 @@ typedef enum ff_axis_kind {
     FF_AXIS_SPREAD, /* transposed convolution: the inputs that reach [lo, hi) */
     FF_AXIS_BLOCKS, /* upsampling: as SPREAD, and whole blocks of stride outputs an input */
     FF_AXIS_SHIFT,  /* Pad, Slice: in = out + offset, clipped to the input */
+    FF_AXIS_GROUPS, /* Reshape, grouped convolution: out blocks of extent of in blocks of stride */
     FF_AXIS_ALL     /* needs the whole axis for any output: a split of this axis ends here */
 } ff_axis_kind;
 
 typedef struct ff_axis_map {
     ff_axis_kind kind;
     int in_axis;
-    int64_t in_len; /* length of the whole input axis */
-    int64_t stride; /* WINDOW; the upsampling factor of SPREAD and BLOCKS */
+    int64_t in_len; /* length of the whole input axis; GROUPS: of one run of it */
+    int64_t stride; /* WINDOW, GROUPS; the upsampling factor of SPREAD and BLOCKS */
     int64_t
         extent;  /* (kernel - 1) * dilation + 1; of SPREAD, BLOCKS: outputs that an input reaches */
     int64_t pad; /* at the beginning */
     int64_t offset; /* SHIFT */
+    int64_t runs;   /* GROUPS: the input axis is so many runs, and the part has its share of each
+                     * (Split into equal parts, Reshape to 3 x heads x size); 0, 1: it is one */
 } ff_axis_map;
 
 /* The needs of one node for one output region. */
@@ -42,6 +45,9 @@ typedef struct ff_need {
 /* Can output axis `axis` (of output 0) of the node be cut? If not, why gets the reason
  * ("needs the whole of axis 2"). False where a shape that matters is unknown. */
 bool ff_op_passes(const ff_graph *g, int node, int axis, char *why, size_t why_size);
+
+/* Does a part read input number `input`? (Not: shapes and pads, which are written anew.) */
+bool ff_op_reads(const ff_graph *g, int node, int input);
 
 /* How output axis maps to input number `input`. Only where ff_op_passes. */
 ff_axis_map ff_op_axis(const ff_graph *g, int node, int axis, int input);
@@ -63,6 +69,39 @@ ff_code ff_op_needs(const ff_graph *g, int node, const ff_region *out, ff_need *
  * node omits an output. */
 ff_code ff_op_emit(const ff_graph *g, int node, const ff_region *out, ff_graph *p, const int *in,
                    const int *out_values, ff_err *err);
+
+/* The output axis along which a layer's weights can be divided (a convolution's channels, a
+ * product's columns): an output there needs all that the layer sums over. -1: no such layer. */
+int ff_op_dense_axis(const ff_graph *g, int node);
+
+/* Sums in parts. The length of the axis of input 0 that the node sums over (a convolution's input
+ * channels, a product's inner axis, the longest axis of ReduceSum, ReduceMean or
+ * GlobalAveragePool); 0 where parts of the sum cannot be had, and why gets the reason. */
+int64_t ff_op_sum_length(const ff_graph *g, int node, char *why, size_t why_size);
+/* The axis of an input that the sum runs over; FF_SUM_WHOLE: none, FF_SUM_ONCE: the input (a bias)
+ * belongs to one of the parts only. Only where ff_op_sum_length. */
+#define FF_SUM_WHOLE (-1)
+#define FF_SUM_ONCE  (-2)
+int ff_op_sum_axis(const ff_graph *g, int node, int input);
+/* As ff_op_needs and ff_op_emit, for the whole output, summed over [lo, hi) only. Inputs that
+ * belong to one part are read where first is set. */
+ff_code ff_op_sum_needs(const ff_graph *g, int node, int64_t lo, int64_t hi, bool first,
+                        ff_need *need, ff_err *err);
+ff_code ff_op_emit_sum(const ff_graph *g, int node, int64_t lo, int64_t hi, bool first, ff_graph *p,
+                       const int *in, const int *out_values, ff_err *err);
+
+/* What becomes of a sum's parts that come in as input number `input`. */
+typedef enum ff_linear {
+    FF_LINEAR_NO,     /* anything */
+    FF_LINEAR_DATA,   /* f(a) + f(b) = f(a + b) */
+    FF_LINEAR_FACTOR, /* the same, where all other inputs are whole and the same for every part */
+    FF_LINEAR_TERM    /* a term: other inputs are parts too, or belong to one part only */
+} ff_linear;
+ff_linear ff_op_linear(const ff_graph *g, int node, int input);
+/* Adds the node to p as it passes a part of a sum: in[i] is FF_NO_VALUE for the terms that belong
+ * to another part. */
+ff_code ff_op_emit_terms(const ff_graph *g, int node, ff_graph *p, const int *in,
+                         const int *out_values, ff_err *err);
 
 /* Adds the node to p as it stands, any op, with its subgraphs; captured: the values of p that they
  * read, by the same names. */

@@ -56,6 +56,27 @@ static ff_axis_map quantize_map(const ff_op_at *at, int axis, int input)
     return ff_op_map_none();
 }
 
+/* Terms of a sum, factors, and what is the same for each element. */
+static ff_linear each_linear(const ff_op_at *at, int input)
+{
+    const ff_node *n = at->node;
+    if (ff_node_is(n, "Add") || ff_node_is(n, "Sub") || ff_node_is(n, "Sum")) {
+        return FF_LINEAR_TERM;
+    }
+    if (ff_node_is(n, "Mul")) {
+        return FF_LINEAR_FACTOR;
+    }
+    if (ff_node_is(n, "Div")) {
+        return input == 0 ? FF_LINEAR_FACTOR : FF_LINEAR_NO;
+    }
+    return input == 0 ? FF_LINEAR_DATA : FF_LINEAR_NO; /* Identity, Neg, Dropout */
+}
+
+#define LINEAR(op)                                                                                 \
+    {                                                                                              \
+        .name = op, .summary = "every axis", .passes = each_passes, .map = ff_op_map_broadcast,    \
+        .linear = each_linear                                                                      \
+    }
 #define EACH(op)                                                                                   \
     {                                                                                              \
         .name = op, .summary = "every axis", .passes = each_passes, .map = ff_op_map_broadcast     \
@@ -83,13 +104,13 @@ const ff_op_entry ff_ops_each[] = {
     EACH("Gelu"),
     EACH("HardSigmoid"),
     EACH("HardSwish"),
-    EACH("Identity"),
+    LINEAR("Identity"),
     EACH("IsInf"),
     EACH("IsNaN"),
     EACH("LeakyRelu"),
     EACH("Log"),
     EACH("Mish"),
-    EACH("Neg"),
+    LINEAR("Neg"),
     EACH("Not"),
     EACH("Reciprocal"),
     EACH("Relu"),
@@ -107,13 +128,13 @@ const ff_op_entry ff_ops_each[] = {
     EACH("Tanh"),
     EACH("ThresholdedRelu"),
     /* several inputs */
-    EACH("Add"),
+    LINEAR("Add"),
     EACH("And"),
     EACH("BitShift"),
     EACH("BitwiseAnd"),
     EACH("BitwiseOr"),
     EACH("BitwiseXor"),
-    EACH("Div"),
+    LINEAR("Div"),
     EACH("Equal"),
     EACH("Greater"),
     EACH("GreaterOrEqual"),
@@ -123,19 +144,20 @@ const ff_op_entry ff_ops_each[] = {
     EACH("Mean"),
     EACH("Min"),
     EACH("Mod"),
-    EACH("Mul"),
+    LINEAR("Mul"),
     EACH("Or"),
     EACH("PRelu"),
     EACH("Pow"),
-    EACH("Sub"),
-    EACH("Sum"),
+    LINEAR("Sub"),
+    LINEAR("Sum"),
     EACH("Where"),
     EACH("Xor"),
     {.name = "CastLike", .summary = "every axis", .passes = each_passes, .map = first_map},
     {.name = "Dropout",
      .summary = "every axis, in inference",
      .passes = dropout_passes,
-     .map = first_map},
+     .map = first_map,
+     .linear = each_linear},
     {.name = "QuantizeLinear",
      .summary = "every axis",
      .passes = quantize_passes,

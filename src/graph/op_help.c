@@ -111,6 +111,12 @@ int ff_op_const_floats(const ff_graph *g, int v, float *out, int max)
     return count;
 }
 
+ff_linear ff_op_linear_data(const ff_op_at *at, int input)
+{
+    (void)at;
+    return input == 0 ? FF_LINEAR_DATA : FF_LINEAR_NO;
+}
+
 ff_axis_map ff_op_map_none(void)
 {
     return (ff_axis_map){.kind = FF_AXIS_NONE};
@@ -189,6 +195,10 @@ void ff_op_need_of(const ff_axis_map *map, int64_t lo, int64_t hi, int64_t *need
         last = floor_div(stop, map->stride) > last ? floor_div(stop, map->stride) : last;
         break;
     }
+    case FF_AXIS_GROUPS:
+        first = lo / map->extent * map->stride;
+        last = ((hi - 1) / map->extent + 1) * map->stride - 1;
+        break;
     case FF_AXIS_SAME:
         first = lo;
         last = hi - 1;
@@ -231,6 +241,9 @@ void ff_op_cover_of(const ff_axis_map *map, int64_t *lo, int64_t *hi)
         ff_op_need_of(map, *lo, *hi, &first, &last);
         int64_t reach = first * map->stride - map->pad + map->extent - 1;
         *lo = reach >= 0 && reach < *lo ? reach : *lo;
+    } else if (map->kind == FF_AXIS_GROUPS) {
+        *lo = *lo / map->extent * map->extent;
+        *hi = ((*hi - 1) / map->extent + 1) * map->extent;
     }
 }
 

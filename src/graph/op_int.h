@@ -41,7 +41,20 @@ typedef struct ff_op_entry {
     void (*widen)(const ff_op_at *at, int axis, int64_t *lo, int64_t *hi);
     /* NULL: the node as it stands, attributes and all. */
     ff_code (*emit)(const ff_op_job *job, ff_err *err);
+    /* The output axis along which weights can be divided. NULL: none. */
+    int (*dense_axis)(const ff_op_at *at);
+    /* The axis of an input that a sum in parts runs over, FF_SUM_WHOLE or FF_SUM_ONCE; of input 0
+     * also FF_SUM_WHOLE where the sum cannot be had in parts. NULL: never. */
+    int (*sum_axis)(const ff_op_at *at, int input);
+    bool averages; /* the sum is divided by the length of its axis */
+    /* NULL: FF_LINEAR_NO */
+    ff_linear (*linear)(const ff_op_at *at, int input);
 } ff_op_entry;
+
+ff_op_at ff_op_look(const ff_graph *g, int node); /* op.c */
+/* op.c: of output 0 and all inputs, with lengths that arithmetic can do with; if not, why. */
+bool ff_op_shapes_known(const ff_op_at *at, char *why, size_t size);
+ff_linear ff_op_linear_data(const ff_op_at *at, int input);
 
 const ff_op_entry *ff_op_find(const ff_node *node); /* NULL: unknown */
 
@@ -85,6 +98,7 @@ int ff_op_add(const ff_op_job *job, const int *in, int in_count, const char *con
 extern const ff_op_entry ff_ops_each[];       /* op_each.c: element by element, broadcasting */
 extern const ff_op_entry ff_ops_norm[];       /* op_norm.c: along some axes, whole there */
 extern const ff_op_entry ff_ops_move[];       /* op_move.c: elements only move */
+extern const ff_op_entry ff_ops_matrix[];     /* op_matrix.c: products of matrices */
 extern const ff_op_entry ff_ops_window[];     /* op_window.c: convolutions and pools */
 extern const ff_op_entry ff_ops_resize[];     /* op_resize.c: upsampling */
 extern const ff_op_entry ff_ops_transposed[]; /* op_transposed.c: transposed convolutions */

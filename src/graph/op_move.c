@@ -14,15 +14,69 @@ static bool concat_passes(const ff_op_at *at, int axis, char *why, size_t size)
     return true;
 }
 
-/* Every input of Concat, and the data of Split (whose second input holds sizes). */
+/* Every input of Concat. */
 static ff_axis_map concat_map(const ff_op_at *at, int axis, int input)
 {
     return ff_op_map_same(at, input, axis);
 }
 
+/* Into equal parts, a piece may have its share of each. */
+static bool split_passes(const ff_op_at *at, int axis, char *why, size_t size)
+{
+    int along = ff_op_axis_attr(at, "axis", 0, at->out->rank);
+    const ff_shape *in = ff_op_in(at, 0);
+    if (along < 0 || in->rank != at->out->rank) {
+        return ff_op_no(why, size, "its axis attribute is out of range");
+    }
+    if (axis == along && in->dim[axis] != at->out->dim[axis] * at->node->out_count) {
+        return ff_op_no(why, size, "it divides axis %d into parts of different length", axis);
+    }
+    return true;
+}
+
 static ff_axis_map split_map(const ff_op_at *at, int axis, int input)
 {
-    return input == 0 ? ff_op_map_same(at, 0, axis) : ff_op_map_none();
+    if (input != 0) {
+        return ff_op_map_none();
+    }
+    if (axis != ff_op_axis_attr(at, "axis", 0, at->out->rank) || at->node->out_count < 2) {
+        return ff_op_map_same(at, 0, axis);
+    }
+    return (ff_axis_map){.kind = FF_AXIS_GROUPS,
+                         .in_axis = axis,
+                         .in_len = at->out->dim[axis],
+                         .stride = 1,
+                         .extent = 1,
+                         .runs = at->node->out_count};
+}
+
+/* The sizes of the parts, where their axis is cut. */
+static ff_code split_emit(const ff_op_job *job, ff_err *err)
+{
+    static const char *const SKIP[] = {"split", "num_outputs", NULL};
+    const ff_op_at *at = job->at;
+    int along = ff_op_axis_attr(at, "axis", 0, at->out->rank), count = at->node->out_count;
+    if (along < 0 || job->cover->hi[along] - job->cover->lo[along] == at->out->dim[along]) {
+        ff_op_add(job, job->in, at->node->in_count, NULL);
+        return FF_OK;
+    }
+    int64_t *sizes = ff_mem_must_array((size_t)count + 1, sizeof *sizes);
+    int in[2] = {job->in[0], FF_NO_VALUE};
+    ff_code code = FF_OK;
+    for (int k = 0; k < count; k++) {
+        sizes[k] = job->cover->hi[along] - job->cover->lo[along];
+    }
+    if (at->opset >= 13) {
+        code = ff_op_add_ints(job, "sizes", sizes, count, &in[1], err);
+    }
+    if (code == FF_OK) {
+        int n = ff_op_add(job, in, at->opset >= 13 ? 2 : 1, SKIP);
+        if (at->opset < 13) {
+            ff_graph_set_ints(job->p, n, "split", sizes, (size_t)count);
+        }
+    }
+    ff_mem_free(sizes);
+    return code;
 }
 
 /* The input axis of an output axis; -1 where perm is no permutation of the axes. */
@@ -50,26 +104,47 @@ static ff_axis_map transpose_map(const ff_op_at *at, int axis, int input)
     return ff_op_map_same(at, input, transposed(at, axis));
 }
 
-/* The elements before an axis. Products are of a tensor's axes, which are bounded. */
-static int64_t before(const ff_shape *shape, int axis)
+/* The elements before, or behind, an axis. Products are of a tensor's axes, which are bounded. */
+static int64_t product(const ff_shape *shape, int from, int to)
 {
-    int64_t product = 1;
-    for (int a = 0; a < axis; a++) {
-        product *= shape->dim[a];
+    int64_t all = 1;
+    for (int a = from; a < to; a++) {
+        all *= shape->dim[a];
     }
-    return product;
+    return all;
 }
 
-/* The input axis that a reshape leaves as it is; -1 where it is merged or divided. */
-static int reshaped(const ff_op_at *at, int axis)
+/* How a reshape's output axis lies in the input: an axis left as it is, a number of whole axes'
+ * (merged: extent outputs to each input), one of the axes that one is divided into (stride inputs
+ * to each output), or that in every run of it. kind ALL where it is none of these. */
+static ff_axis_map reshaped(const ff_op_at *at, int axis)
 {
-    const ff_shape *in = ff_op_in(at, 0);
+    const ff_shape *in = ff_op_in(at, 0), *out = at->out;
+    int64_t len = out->dim[axis], before = product(out, 0, axis);
+    int64_t behind = product(out, axis + 1, out->rank);
     for (int a = 0; a < in->rank; a++) {
-        if (in->dim[a] == at->out->dim[axis] && before(in, a) == before(at->out, axis)) {
-            return a;
+        if (in->dim[a] == len && product(in, 0, a) == before) {
+            return ff_op_map_same(at, 0, a);
         }
     }
-    return -1;
+    ff_axis_map best = {.kind = FF_AXIS_ALL};
+    for (int a = 0; a < in->rank; a++) {
+        int64_t ahead = product(in, 0, a), rest = product(in, a + 1, in->rank);
+        ff_axis_map m = {.kind = FF_AXIS_GROUPS, .in_axis = a, .stride = 1, .extent = 1, .runs = 1};
+        if (before % ahead != 0 || (rest % behind != 0 && behind % rest != 0)) {
+            continue;
+        }
+        m.runs = before / ahead;
+        m.stride = behind >= rest ? behind / rest : 1;
+        m.extent = behind >= rest ? 1 : rest / behind;
+        m.in_len = in->dim[a] / m.runs;
+        bool fits = len % m.extent == 0 && len > m.extent && in->dim[a] % m.runs == 0 &&
+                    m.in_len == len / m.extent * m.stride;
+        if (fits && (best.kind == FF_AXIS_ALL || m.runs < best.runs)) {
+            best = m;
+        }
+    }
+    return best;
 }
 
 static bool reshape_passes(const ff_op_at *at, int axis, char *why, size_t size)
@@ -82,7 +157,7 @@ static bool reshape_passes(const ff_op_at *at, int axis, char *why, size_t size)
         ff_node_attr(at->node, "axes") == NULL) {
         return ff_op_no(why, size, "it takes away every axis of length 1 and names none");
     }
-    if (reshaped(at, axis) < 0) {
+    if (reshaped(at, axis).kind == FF_AXIS_ALL) {
         return ff_op_no(why, size, "it merges or divides axis %d", axis);
     }
     return true;
@@ -90,7 +165,7 @@ static bool reshape_passes(const ff_op_at *at, int axis, char *why, size_t size)
 
 static ff_axis_map reshape_map(const ff_op_at *at, int axis, int input)
 {
-    return input == 0 ? ff_op_map_same(at, 0, reshaped(at, axis)) : ff_op_map_none();
+    return input == 0 ? reshaped(at, axis) : ff_op_map_none();
 }
 
 /* Reshape's second input is replaced by the part's shape. */
@@ -100,10 +175,11 @@ static bool first_only(const ff_op_at *at, int input)
     return input == 0;
 }
 
+/* The shape of what the part makes. */
 static ff_code reshape_emit(const ff_op_job *job, ff_err *err)
 {
     static const char *const SKIP[] = {"allowzero", NULL};
-    ff_shape shape = ff_region_shape(job->cover);
+    ff_shape shape = job->p->values[job->out[0]].shape;
     int in[2] = {job->in[0], FF_NO_VALUE};
     ff_code code = ff_op_add_ints(job, "shape", shape.dim, shape.rank, &in[1], err);
     if (code == FF_OK) {
@@ -112,10 +188,50 @@ static ff_code reshape_emit(const ff_op_job *job, ff_err *err)
     return code;
 }
 
+/* Gather: the indices' axes stand where the axis was. */
+static int gathered(const ff_op_at *at)
+{
+    return ff_op_axis_attr(at, "axis", 0, ff_op_in(at, 0)->rank);
+}
+
+static bool gather_passes(const ff_op_at *at, int axis, char *why, size_t size)
+{
+    const ff_shape *data = ff_op_in(at, 0), *indices = ff_op_in(at, 1);
+    (void)axis;
+    if (indices == NULL || gathered(at) < 0 || at->out->rank != data->rank - 1 + indices->rank) {
+        return ff_op_no(why, size, "its axis attribute is out of range");
+    }
+    return true;
+}
+
+static ff_axis_map gather_map(const ff_op_at *at, int axis, int input)
+{
+    int along = gathered(at), more = ff_op_in(at, 1)->rank;
+    bool indexed = axis >= along && axis < along + more;
+    if (indexed != (input == 1)) {
+        return ff_op_map_none();
+    }
+    int in_axis = indexed ? axis - along : axis < along ? axis : axis - more + 1;
+    return ff_op_map_same(at, input, in_axis);
+}
+
+static bool expand_passes(const ff_op_at *at, int axis, char *why, size_t size)
+{
+    (void)axis;
+    return ff_op_in(at, 0)->rank <= at->out->rank
+               ? true
+               : ff_op_no(why, size, "its input has more axes than its output");
+}
+
+static ff_axis_map expand_map(const ff_op_at *at, int axis, int input)
+{
+    return input == 0 ? ff_op_map_broadcast(at, axis, 0) : ff_op_map_none();
+}
+
 #define RESHAPE(op)                                                                                \
     {                                                                                              \
-        .name = op, .summary = "axes that it leaves as they are", .passes = reshape_passes,        \
-        .map = reshape_map                                                                         \
+        .name = op, .summary = "axes that it leaves, merges or divides", .passes = reshape_passes, \
+        .map = reshape_map, .linear = ff_op_linear_data                                            \
     }
 
 const ff_op_entry ff_ops_move[] = {{.name = "Concat",
@@ -123,20 +239,33 @@ const ff_op_entry ff_ops_move[] = {{.name = "Concat",
                                     .passes = concat_passes,
                                     .map = concat_map},
                                    {.name = "Split",
-                                    .summary = "every axis but its own",
-                                    .passes = concat_passes,
-                                    .map = split_map},
+                                    .summary = "every axis; its own into equal parts",
+                                    .passes = split_passes,
+                                    .map = split_map,
+                                    .emit = split_emit},
                                    {.name = "Transpose",
                                     .summary = "every axis",
                                     .passes = transpose_passes,
-                                    .map = transpose_map},
+                                    .map = transpose_map,
+                                    .linear = ff_op_linear_data},
                                    {.name = "Reshape",
-                                    .summary = "axes that it leaves as they are",
+                                    .summary = "axes that it leaves, merges or divides",
                                     .passes = reshape_passes,
                                     .map = reshape_map,
                                     .reads = first_only,
-                                    .emit = reshape_emit},
+                                    .emit = reshape_emit,
+                                    .linear = ff_op_linear_data},
                                    RESHAPE("Flatten"),
                                    RESHAPE("Squeeze"),
                                    RESHAPE("Unsqueeze"),
+                                   {.name = "Gather",
+                                    .summary = "every axis but the one it takes from",
+                                    .passes = gather_passes,
+                                    .map = gather_map},
+                                   {.name = "Expand",
+                                    .summary = "every axis",
+                                    .passes = expand_passes,
+                                    .map = expand_map,
+                                    .reads = first_only,
+                                    .emit = reshape_emit},
                                    {.name = NULL}};

@@ -167,24 +167,27 @@ static ff_axis_map reduce_map(const ff_op_at *at, int axis, int input)
     return ff_op_map_same(at, 0, reduce_source(at, reduced_axes(at), axis));
 }
 
-static bool matmul_passes(const ff_op_at *at, int axis, char *why, size_t size)
+/* Sums and means in parts: along the longest axis that is taken away. */
+static int reduce_sum_axis(const ff_op_at *at, int input)
 {
-    if (ff_op_in(at, 0)->rank < 2 || ff_op_in(at, 1) == NULL || ff_op_in(at, 1)->rank < 2) {
-        return ff_op_no(why, size, "one of its inputs is a vector");
+    const ff_shape *in = ff_op_in(at, 0);
+    int mask = reduced_axes(at), best = FF_SUM_WHOLE;
+    for (int a = 0; input == 0 && mask > 0 && a < in->rank; a++) {
+        if ((mask >> a & 1) != 0 && (best < 0 || in->dim[a] > in->dim[best])) {
+            best = a;
+        }
     }
-    if (axis == at->out->rank - 1) {
-        return ff_op_no(why, size, "it multiplies by whole columns");
-    }
-    return true;
+    return best;
 }
 
-/* Rows of the product are rows of the first factor; what lies before them is broadcast. */
-static ff_axis_map matmul_map(const ff_op_at *at, int axis, int input)
+static int pool_sum_axis(const ff_op_at *at, int input)
 {
-    if (axis == at->out->rank - 2) {
-        return input == 0 ? ff_op_map_same(at, 0, ff_op_in(at, 0)->rank - 2) : ff_op_map_none();
+    const ff_shape *in = ff_op_in(at, 0);
+    int best = FF_SUM_WHOLE;
+    for (int a = 2; input == 0 && a < in->rank; a++) {
+        best = best < 0 || in->dim[a] > in->dim[best] ? a : best;
     }
-    return ff_op_map_broadcast(at, axis, input);
+    return best;
 }
 
 #define REDUCE(op)                                                                                 \
@@ -196,40 +199,55 @@ static ff_axis_map matmul_map(const ff_op_at *at, int axis, int input)
         .name = op, .summary = text, .passes = pass, .map = data_map                               \
     }
 
-const ff_op_entry ff_ops_norm[] = {
-    {.name = "BatchNormalization",
-     .summary = "every axis, in inference",
-     .passes = batch_norm_passes,
-     .map = batch_norm_map},
-    {.name = "LayerNormalization",
-     .summary = "axes before its own",
-     .passes = layer_norm_passes,
-     .map = layer_norm_map},
-    {.name = "InstanceNormalization",
-     .summary = "batch and channels",
-     .passes = channelwise_passes,
-     .map = batch_norm_map},
-    NORM("GroupNormalization", "batch", group_norm_passes),
-    NORM("LRN", "every axis but the channels", lrn_passes),
-    NORM("Softmax", "axes but its own", softmax_passes),
-    NORM("LogSoftmax", "axes but its own", softmax_passes),
-    NORM("Hardmax", "axes but its own", softmax_passes),
-    NORM("LpNormalization", "axes but its own", lp_norm_passes),
-    NORM("CumSum", "axes but its own", cumsum_passes),
-    NORM("GlobalAveragePool", "batch and channels", channelwise_passes),
-    NORM("GlobalMaxPool", "batch and channels", channelwise_passes),
-    NORM("GlobalLpPool", "batch and channels", channelwise_passes),
-    REDUCE("ReduceL1"),
-    REDUCE("ReduceL2"),
-    REDUCE("ReduceLogSum"),
-    REDUCE("ReduceLogSumExp"),
-    REDUCE("ReduceMax"),
-    REDUCE("ReduceMean"),
-    REDUCE("ReduceMin"),
-    REDUCE("ReduceProd"),
-    REDUCE("ReduceSum"),
-    REDUCE("ReduceSumSquare"),
-    REDUCE("ArgMax"),
-    REDUCE("ArgMin"),
-    {.name = "MatMul", .summary = "rows and batch", .passes = matmul_passes, .map = matmul_map},
-    {.name = NULL}};
+const ff_op_entry ff_ops_norm[] = {{.name = "BatchNormalization",
+                                    .summary = "every axis, in inference",
+                                    .passes = batch_norm_passes,
+                                    .map = batch_norm_map},
+                                   {.name = "LayerNormalization",
+                                    .summary = "axes before its own",
+                                    .passes = layer_norm_passes,
+                                    .map = layer_norm_map},
+                                   {.name = "InstanceNormalization",
+                                    .summary = "batch and channels",
+                                    .passes = channelwise_passes,
+                                    .map = batch_norm_map},
+                                   NORM("GroupNormalization", "batch", group_norm_passes),
+                                   NORM("LRN", "every axis but the channels", lrn_passes),
+                                   NORM("Softmax", "axes but its own", softmax_passes),
+                                   NORM("LogSoftmax", "axes but its own", softmax_passes),
+                                   NORM("Hardmax", "axes but its own", softmax_passes),
+                                   NORM("LpNormalization", "axes but its own", lp_norm_passes),
+                                   NORM("CumSum", "axes but its own", cumsum_passes),
+                                   {.name = "GlobalAveragePool",
+                                    .summary = "batch and channels",
+                                    .passes = channelwise_passes,
+                                    .map = data_map,
+                                    .sum_axis = pool_sum_axis,
+                                    .averages = true,
+                                    .linear = ff_op_linear_data},
+                                   NORM("GlobalMaxPool", "batch and channels", channelwise_passes),
+                                   NORM("GlobalLpPool", "batch and channels", channelwise_passes),
+                                   REDUCE("ReduceL1"),
+                                   REDUCE("ReduceL2"),
+                                   REDUCE("ReduceLogSum"),
+                                   REDUCE("ReduceLogSumExp"),
+                                   REDUCE("ReduceMax"),
+                                   {.name = "ReduceMean",
+                                    .summary = "axes that it keeps",
+                                    .passes = reduce_passes,
+                                    .map = reduce_map,
+                                    .sum_axis = reduce_sum_axis,
+                                    .averages = true,
+                                    .linear = ff_op_linear_data},
+                                   REDUCE("ReduceMin"),
+                                   REDUCE("ReduceProd"),
+                                   {.name = "ReduceSum",
+                                    .summary = "axes that it keeps",
+                                    .passes = reduce_passes,
+                                    .map = reduce_map,
+                                    .sum_axis = reduce_sum_axis,
+                                    .linear = ff_op_linear_data},
+                                   REDUCE("ReduceSumSquare"),
+                                   REDUCE("ArgMax"),
+                                   REDUCE("ArgMin"),
+                                   {.name = NULL}};

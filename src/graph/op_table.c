@@ -5,9 +5,9 @@
 
 #include "graph/op_int.h"
 
-static const ff_op_entry *const FAMILIES[] = {ff_ops_each,   ff_ops_norm,   ff_ops_move,
-                                              ff_ops_window, ff_ops_resize, ff_ops_transposed,
-                                              ff_ops_shift};
+static const ff_op_entry *const FAMILIES[] = {ff_ops_each,       ff_ops_norm,   ff_ops_move,
+                                              ff_ops_matrix,     ff_ops_window, ff_ops_resize,
+                                              ff_ops_transposed, ff_ops_shift};
 #define FAMILY_COUNT (sizeof FAMILIES / sizeof FAMILIES[0])
 
 const ff_op_entry *ff_op_find(const ff_node *node)

@@ -52,9 +52,59 @@ static bool read_spread(const ff_op_at *at, int axis, spread *s, char *why, size
     return true;
 }
 
+/* Channels: the kernel holds in_each x groups by out_each. */
+typedef struct channels {
+    int64_t groups, in_each, out_each;
+} channels;
+
+static bool read_channels(const ff_op_at *at, channels *c, char *why, size_t size)
+{
+    const ff_shape *in = ff_op_in(at, 0), *kernel = ff_op_in(at, 1);
+    int64_t groups = ff_node_int(at->node, "group", 1), out = at->out->dim[1];
+    if (kernel == NULL || kernel->rank != at->out->rank || groups < 1 || out % groups != 0 ||
+        kernel->dim[0] != in->dim[1] || kernel->dim[1] != out / groups ||
+        in->dim[1] % groups != 0) {
+        return ff_op_no(why, size, "its kernel does not fit %lld groups of its channels",
+                        (long long)groups);
+    }
+    *c = (channels){groups, in->dim[1] / groups, out / groups};
+    return true;
+}
+
+static ff_axis_map channel_map(const ff_op_at *at, int input)
+{
+    channels c;
+    if (!read_channels(at, &c, NULL, 0)) {
+        return (ff_axis_map){.kind = FF_AXIS_ALL};
+    }
+    if (input <= 1 && c.groups > 1) {
+        return (ff_axis_map){.kind = FF_AXIS_GROUPS,
+                             .in_axis = input == 0 ? 1 : 0,
+                             .in_len = c.groups * c.in_each,
+                             .stride = c.in_each,
+                             .extent = c.out_each};
+    }
+    return input == 0 ? ff_op_map_none() : ff_op_map_same(at, input, input == 1 ? 1 : 0);
+}
+
+static int channel_axis(const ff_op_at *at)
+{
+    return at->out != NULL && at->out->rank >= 3 ? 1 : -1;
+}
+
+static int channel_sum(const ff_op_at *at, int input)
+{
+    channels c;
+    if (!read_channels(at, &c, NULL, 0) || c.groups != 1) {
+        return FF_SUM_WHOLE;
+    }
+    return input == 0 ? 1 : input == 1 ? 0 : FF_SUM_ONCE;
+}
+
 static bool transposed_passes(const ff_op_at *at, int axis, char *why, size_t size)
 {
     spread s;
+    channels c;
     if (at->out->rank < 3 || ff_op_in(at, 0)->rank != at->out->rank) {
         return ff_op_no(why, size, "its map has %d axes", ff_op_in(at, 0)->rank);
     }
@@ -62,7 +112,7 @@ static bool transposed_passes(const ff_op_at *at, int axis, char *why, size_t si
         return true;
     }
     if (axis == 1) {
-        return ff_op_no(why, size, "it sums over channels");
+        return read_channels(at, &c, why, size);
     }
     for (int a = 2; a < at->out->rank; a++) {
         if (!read_spread(at, a, &s, why, size)) {
@@ -83,6 +133,9 @@ static bool transposed_passes(const ff_op_at *at, int axis, char *why, size_t si
 static ff_axis_map transposed_map(const ff_op_at *at, int axis, int input)
 {
     spread s;
+    if (axis == 1) {
+        return channel_map(at, input);
+    }
     if (input != 0) {
         return ff_op_map_none();
     }
@@ -100,13 +153,25 @@ static ff_axis_map transposed_map(const ff_op_at *at, int axis, int input)
                          .pad = s.pad};
 }
 
+/* Is the map whole? Then pads need not be worked out. */
+static bool map_is_whole(const ff_op_job *job)
+{
+    for (int a = 2; a < job->cover->rank; a++) {
+        if (job->cover->lo[a] != 0 || job->cover->hi[a] != job->at->out->dim[a]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static ff_code transposed_emit(const ff_op_job *job, ff_err *err)
 {
     static const char *const SKIP[] = {"auto_pad", "pads", "output_shape", "output_padding", NULL};
     const ff_op_at *at = job->at;
     int spatial = at->out->rank - 2;
     int64_t pads[2 * FF_MAX_RANK], extra[FF_MAX_RANK];
-    for (int i = 0; i < spatial; i++) {
+    bool whole = map_is_whole(job);
+    for (int i = 0; i < spatial && !whole; i++) {
         spread s;
         char why[256], text[256];
         if (!read_spread(at, i + 2, &s, why, sizeof why)) {
@@ -121,15 +186,24 @@ static ff_code transposed_emit(const ff_op_job *job, ff_err *err)
         pads[i + spatial] = behind > 0 ? behind : 0;
         extra[i] = behind < 0 ? -behind : 0;
     }
-    int n = ff_op_add(job, job->in, at->node->in_count, SKIP);
-    ff_graph_set_ints(job->p, n, "pads", pads, (size_t)spatial * 2);
-    ff_graph_set_ints(job->p, n, "output_padding", extra, (size_t)spatial);
+    int n = ff_op_add(job, job->in, at->node->in_count, whole ? NULL : SKIP);
+    if (!whole) {
+        ff_graph_set_ints(job->p, n, "pads", pads, (size_t)spatial * 2);
+        ff_graph_set_ints(job->p, n, "output_padding", extra, (size_t)spatial);
+    }
+    int64_t groups = ff_node_int(at->node, "group", 1);
+    int64_t part = job->cover->hi[1] - job->cover->lo[1];
+    if (groups > 1 && part < at->out->dim[1]) { /* those that the part has */
+        ff_graph_set_int(job->p, n, "group", part / (at->out->dim[1] / groups));
+    }
     return FF_OK;
 }
 
 const ff_op_entry ff_ops_transposed[] = {{.name = "ConvTranspose",
-                                          .summary = "batch; map: spread",
+                                          .summary = "batch, channels (groups); map: spread",
                                           .passes = transposed_passes,
                                           .map = transposed_map,
-                                          .emit = transposed_emit},
+                                          .emit = transposed_emit,
+                                          .dense_axis = channel_axis,
+                                          .sum_axis = channel_sum},
                                          {.name = NULL}};

@@ -90,6 +90,75 @@ static bool read_window(const ff_op_at *at, int axis, window *w, char *why, size
     return true;
 }
 
+/* A convolution's channels: in_each of every group make out_each. */
+typedef struct channels {
+    int64_t groups, in_each, out_each;
+} channels;
+
+static bool read_channels(const ff_op_at *at, channels *c, char *why, size_t size)
+{
+    const ff_shape *in = ff_op_in(at, 0), *kernel = ff_op_in(at, kernel_input(at->node));
+    int64_t groups = ff_node_int(at->node, "group", 1), out = at->out->dim[1];
+    if (kernel == NULL || kernel->rank != at->out->rank || groups < 1 || out % groups != 0 ||
+        kernel->dim[0] != out || kernel->dim[1] > FF_OP_MAX_ATTR ||
+        in->dim[1] / groups != kernel->dim[1] || in->dim[1] % groups != 0) {
+        return ff_op_no(why, size, "its kernel does not fit %lld groups of its channels",
+                        (long long)groups);
+    }
+    *c = (channels){groups, kernel->dim[1], out / groups};
+    return true;
+}
+
+/* Does this input lie along the output's channels: a bias, or scales and zero points of weights? */
+static bool is_along_channels(const ff_op_at *at, int input)
+{
+    const ff_shape *in = ff_op_in(at, input);
+    bool one = input == 2 && ff_node_is(at->node, "Conv");
+    bool zero = input == 3 && ff_node_is(at->node, "ConvInteger");
+    bool quantized =
+        ff_node_is(at->node, "QLinearConv") && (input == 4 || input == 5 || input == 8);
+    return (one || zero || quantized) && in->rank == 1 && in->dim[0] == at->out->dim[1];
+}
+
+static ff_axis_map channel_map(const ff_op_at *at, int input)
+{
+    channels c;
+    if (!read_channels(at, &c, NULL, 0)) {
+        return (ff_axis_map){.kind = FF_AXIS_ALL};
+    }
+    if (input == 0 && c.groups > 1) {
+        return (ff_axis_map){.kind = FF_AXIS_GROUPS,
+                             .in_axis = 1,
+                             .in_len = c.groups * c.in_each,
+                             .stride = c.in_each,
+                             .extent = c.out_each};
+    }
+    bool divided = input == kernel_input(at->node) || (input > 0 && is_along_channels(at, input));
+    return divided ? ff_op_map_same(at, input, 0) : ff_op_map_none();
+}
+
+static int channel_axis(const ff_op_at *at)
+{
+    return at->out != NULL && at->out->rank >= 3 ? 1 : -1;
+}
+
+/* Input channels: not of groups, whose sums lie side by side; nor of QLinearConv, which rounds. */
+static int channel_sum(const ff_op_at *at, int input)
+{
+    channels c;
+    if (!read_channels(at, &c, NULL, 0) || c.groups != 1) {
+        return FF_SUM_WHOLE;
+    }
+    bool bias = input == 2 && ff_node_is(at->node, "Conv");
+    return input <= 1 ? 1 : bias ? FF_SUM_ONCE : FF_SUM_WHOLE;
+}
+
+static ff_linear average_linear(const ff_op_at *at, int input)
+{
+    bool average = ff_node_is(at->node, "AveragePool");
+    return average ? ff_op_linear_data(at, input) : FF_LINEAR_NO;
+}
+
 static bool window_passes(const ff_op_at *at, int axis, char *why, size_t size)
 {
     window w;
@@ -104,7 +173,8 @@ static bool window_passes(const ff_op_at *at, int axis, char *why, size_t size)
         return true;
     }
     if (axis == 1) {
-        return ff_op_no(why, size, "it sums over channels");
+        channels c;
+        return read_channels(at, &c, why, size);
     }
     if (!read_window(at, axis, &w, why, size)) {
         return false;
@@ -120,6 +190,9 @@ static bool window_passes(const ff_op_at *at, int axis, char *why, size_t size)
 static ff_axis_map window_map(const ff_op_at *at, int axis, int input)
 {
     window w;
+    if (axis == 1 && !is_pool(at)) {
+        return channel_map(at, input);
+    }
     if (input != 0) {
         return ff_op_map_none();
     }
@@ -160,6 +233,11 @@ static ff_code window_emit(const ff_op_job *job, ff_err *err)
     }
     int n = ff_op_add(job, job->in, at->node->in_count, SKIP);
     ff_graph_set_ints(job->p, n, "pads", pads, (size_t)spatial * 2);
+    int64_t groups = is_pool(at) ? 1 : ff_node_int(at->node, "group", 1);
+    int64_t part = job->cover->hi[1] - job->cover->lo[1];
+    if (groups > 1 && part < at->out->dim[1]) { /* those that the part has */
+        ff_graph_set_int(job->p, n, "group", part / (at->out->dim[1] / groups));
+    }
     return FF_OK;
 }
 
@@ -198,18 +276,23 @@ static ff_axis_map space_to_depth_map(const ff_op_at *at, int axis, int input)
                          .extent = block};
 }
 
-#define WINDOW(op, text)                                                                           \
+#define POOL(op)                                                                                   \
     {                                                                                              \
-        .name = op, .summary = text, .passes = window_passes, .map = window_map,                   \
-        .emit = window_emit                                                                        \
+        .name = op, .summary = "batch, channels; map: window", .passes = window_passes,            \
+        .map = window_map, .emit = window_emit, .linear = average_linear                           \
+    }
+#define CONVOLUTION(op, sums)                                                                      \
+    {                                                                                              \
+        .name = op, .summary = "batch, channels (groups); map: window", .passes = window_passes,   \
+        .map = window_map, .emit = window_emit, .dense_axis = channel_axis, .sum_axis = sums       \
     }
 
-const ff_op_entry ff_ops_window[] = {WINDOW("Conv", "batch; map: window"),
-                                     WINDOW("ConvInteger", "batch; map: window"),
-                                     WINDOW("QLinearConv", "batch; map: window"),
-                                     WINDOW("MaxPool", "batch, channels; map: window"),
-                                     WINDOW("AveragePool", "batch, channels; map: window"),
-                                     WINDOW("LpPool", "batch, channels; map: window"),
+const ff_op_entry ff_ops_window[] = {CONVOLUTION("Conv", channel_sum),
+                                     CONVOLUTION("ConvInteger", channel_sum),
+                                     CONVOLUTION("QLinearConv", NULL),
+                                     POOL("MaxPool"),
+                                     POOL("AveragePool"),
+                                     POOL("LpPool"),
                                      {.name = "SpaceToDepth",
                                       .summary = "batch; map: window",
                                       .passes = space_to_depth_passes,

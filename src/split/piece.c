@@ -5,11 +5,12 @@
 
 #include "split/split_int.h"
 
-/* A Slice of a value that was made already. */
+/* A part of a value that was made already: by a Slice, or taken from a weight. */
 typedef struct cutting {
     ff_region region;
-    int value; /* in the piece */
-    int next;  /* of the same value; -1 = none */
+    int64_t runs; /* of a weight's axis */
+    int value;    /* in the piece */
+    int next;     /* of the same value; -1 = none */
 } cutting;
 
 /* What the piece holds of a value of the whole graph. */
@@ -68,11 +69,19 @@ static ff_region whole_of(const ff_graph *g, int v)
     return g->values[v].has_shape ? ff_region_whole(&g->values[v].shape) : (ff_region){.rank = 0};
 }
 
-/* The value is needed, at least this part of it; what depends on weights only is kept whole. */
+static bool divides(const maker *m)
+{
+    return ff_split_divides(m->view->stage->split.kind);
+}
+
+/* The value is needed, at least this part of it; what depends on weights only is kept whole, but
+ * where weights are divided. */
 static void want(maker *m, int v, const ff_region *region)
 {
     holding *h = hold(m, v);
-    ff_region more = m->view->constant[v] != 0 ? whole_of(m->g, v) : *region;
+    const ff_cut *c = &m->view->cut[v];
+    bool whole = m->view->constant[v] != 0 && (!divides(m) || c->all || c->axes == 0);
+    ff_region more = whole ? whole_of(m->g, v) : *region;
     h->region = h->wanted ? ff_region_hull(&h->region, &more) : more;
     h->wanted = true;
 }
@@ -80,7 +89,64 @@ static void want(maker *m, int v, const ff_region *region)
 /* Is the node copied as it stands? */
 static bool is_whole_node(const maker *m, const ff_node *node)
 {
-    return m->view->stage->split.kind != FF_SPLIT_GRID || ff_node_is_constant(m->view, node);
+    ff_split_kind kind = m->view->stage->split.kind;
+    if (kind == FF_SPLIT_LOCAL || kind == FF_SPLIT_OFFLOAD) {
+        return true;
+    }
+    if (!ff_node_is_constant(m->view, node)) {
+        return false;
+    }
+    bool cut = divides(m);
+    for (int k = 0; k < node->out_count; k++) {
+        const ff_cut *c = node->out[k] == FF_NO_VALUE ? NULL : &m->view->cut[node->out[k]];
+        cut = cut && (c == NULL || !c->demanded || (c->axes != 0 && !c->all && !c->once));
+    }
+    return !cut;
+}
+
+/* Is the node's output a term of a sum? Its range of what is summed over, where it begins one. */
+static bool is_term(const maker *m, const ff_node *node)
+{
+    return node->out_count == 1 && node->out[0] != FF_NO_VALUE &&
+           m->view->cut[node->out[0]].partial;
+}
+
+static bool begins_sum(const maker *m, int n, int64_t *lo, int64_t *hi)
+{
+    int root = m->view->sum_root[n - m->view->stage->begin];
+    if (root != 0) {
+        ff_root_range(m->view, root, m->index, lo, hi);
+    }
+    return root != 0;
+}
+
+/* What a node that passes terms on reads: whole, and what is no term in piece 0 only. */
+static void term_needs(const maker *m, const ff_node *node, ff_need *need)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        int v = node->in[i];
+        bool reads = v != FF_NO_VALUE && ff_op_reads(m->g, (int)(node - m->g->nodes), i);
+        bool once = reads && m->view->cut[v].once && !m->view->cut[v].partial;
+        need[i] = (ff_need){.reads = reads && (!once || m->index == 0)};
+        if (need[i].reads) {
+            need[i].region = whole_of(m->g, v);
+        }
+    }
+}
+
+/* What the piece reads of each input of a node that is not copied whole. */
+static ff_code node_needs(const maker *m, int n, ff_need *need, ff_err *err)
+{
+    const ff_node *node = &m->g->nodes[n];
+    int64_t lo, hi;
+    if (!is_term(m, node)) {
+        return ff_op_needs(m->g, n, &m->regions[n - m->view->stage->begin], need, err);
+    }
+    if (begins_sum(m, n, &lo, &hi)) {
+        return ff_op_sum_needs(m->g, n, lo, hi, m->index == 0, need, err);
+    }
+    term_needs(m, node, need);
+    return FF_OK;
 }
 
 /* Part i of n of a whole axis; the first ones are the larger ones: 7 = 4 + 3. */
@@ -96,11 +162,21 @@ static bool tile_of(const maker *m, int v, ff_region *tile)
 {
     const ff_split *s = &m->view->stage->split;
     *tile = whole_of(m->g, v);
-    if (s->kind != FF_SPLIT_GRID) {
+    if (s->kind == FF_SPLIT_LOCAL || s->kind == FF_SPLIT_OFFLOAD) {
         return true;
     }
     if (m->view->constant[v] != 0) {
         return m->index == 0;
+    }
+    if (ff_split_is_ranged(s->kind)) {
+        for (int i = 0; i < m->view->out_count; i++) {
+            if (m->view->out[i] == v && m->view->out_root[i] != 0) {
+                int axis = ff_cut_axis(&m->view->cut[v]);
+                ff_root_range(m->view, m->view->out_root[i], m->index, &tile->lo[axis],
+                              &tile->hi[axis]);
+            }
+        }
+        return true;
     }
     int rank = tile->rank;
     if (s->rows > 1) {
@@ -157,7 +233,7 @@ static ff_code want_inputs(maker *m, int n, ff_err *err)
         }
     }
     ff_need *need = ff_mem_must_array((size_t)node->in_count + 1, sizeof *need);
-    ff_code code = ff_op_needs(m->g, n, region, need, err);
+    ff_code code = node_needs(m, n, need, err);
     for (int i = 0; i < node->in_count && code == FF_OK; i++) {
         if (need[i].reads) {
             want(m, node->in[i], &need[i].region);
@@ -198,14 +274,18 @@ static ff_code add_value(maker *m, int v, const char *name, ff_value_kind kind,
                          const ff_region *region, int *value, ff_err *err)
 {
     const ff_value *whole = &m->g->values[v];
+    const ff_cut *c = &m->view->cut[v];
     ff_shape shape = ff_region_shape(region);
+    if (c->runs > 1 && c->axes != 0) {
+        shape.dim[ff_cut_axis(c)] *= c->runs;
+    }
     return ff_graph_add_value(m->p, name, kind, whole->dtype, whole->has_shape ? &shape : NULL,
                               value, err);
 }
 
-static void add_part(ff_part *parts, int *count, int v, const ff_region *region)
+static void add_part(ff_part *parts, int *count, int v, const ff_region *region, bool add)
 {
-    parts[(*count)++] = (ff_part){.value = v, .region = *region};
+    parts[(*count)++] = (ff_part){.value = v, .region = *region, .add = add};
 }
 
 static ff_code add_inputs(maker *m, ff_err *err)
@@ -222,7 +302,7 @@ static ff_code add_inputs(maker *m, ff_err *err)
             return code;
         }
         ff_graph_add_input(m->p, h->value);
-        add_part(m->in, &m->in_count, v, &h->region);
+        add_part(m->in, &m->in_count, v, &h->region, false);
     }
     return FF_OK;
 }
@@ -243,6 +323,58 @@ static ff_code held_value(maker *m, int v, int *value, ff_err *err)
     return FF_OK;
 }
 
+/* The part that was made before; FF_NO_VALUE: none. */
+static int find_cutting(const maker *m, const holding *h, const ff_region *region, int64_t runs)
+{
+    for (int c = h->cuttings; c >= 0; c = m->cuttings[c].next) {
+        if (ff_region_equal(region, &m->cuttings[c].region) && runs == m->cuttings[c].runs) {
+            return m->cuttings[c].value;
+        }
+    }
+    return FF_NO_VALUE;
+}
+
+static void add_cutting(maker *m, holding *h, const ff_region *region, int64_t runs, int value)
+{
+    if (m->cutting_count == m->cutting_room) {
+        int room = m->cutting_room == 0 ? 16 : m->cutting_room * 2;
+        m->cuttings = ff_mem_must_grow(m->cuttings, (size_t)m->cutting_room, (size_t)room,
+                                       sizeof *m->cuttings);
+        m->cutting_room = room;
+    }
+    m->cuttings[m->cutting_count] = (cutting){*region, runs, value, h->cuttings};
+    h->cuttings = m->cutting_count++;
+}
+
+/* A piece's own part of a weight. */
+static ff_code weight_part(maker *m, int v, const ff_region *region, int axis, int64_t runs,
+                           int *value, ff_err *err)
+{
+    const ff_value *whole = &m->g->values[v];
+    holding *h = hold(m, v);
+    ff_shape shape = ff_region_shape(region);
+    ff_bytes data;
+    int found = find_cutting(m, h, region, runs);
+    if (found != FF_NO_VALUE) {
+        *value = found;
+        return FF_OK;
+    }
+    shape.dim[axis] *= runs;
+    bool is_whole = runs == 1 && ff_region_is_whole(region, &whole->shape);
+    const char *name =
+        is_whole
+            ? whole->name
+            : ff_op_fresh_name(m->g, m->p, ff_arena_printf(m->p->arena, "%s/part", whole->name));
+    ff_code code = ff_weight_bytes(m->p->arena, whole, region, axis, runs, &data, err);
+    if (code == FF_OK) {
+        code = ff_graph_add_weight(m->p, name, whole->dtype, &shape, data, value, err);
+    }
+    if (code == FF_OK) {
+        add_cutting(m, h, region, runs, *value);
+    }
+    return code;
+}
+
 /* The value that holds exactly this part of v: the one held, or a Slice of it. */
 static ff_code part_value(maker *m, int v, const ff_region *region, int *value, ff_err *err)
 {
@@ -253,11 +385,10 @@ static ff_code part_value(maker *m, int v, const ff_region *region, int *value, 
         *value = code == FF_OK ? from : *value;
         return code;
     }
-    for (int c = h->cuttings; c >= 0; c = m->cuttings[c].next) {
-        if (ff_region_equal(region, &m->cuttings[c].region)) {
-            *value = m->cuttings[c].value;
-            return FF_OK;
-        }
+    int found = find_cutting(m, h, region, 1);
+    if (found != FF_NO_VALUE) {
+        *value = found;
+        return FF_OK;
     }
     const char *base = ff_arena_printf(m->p->arena, "%s/part", m->g->values[v].name);
     code = add_value(m, v, ff_op_fresh_name(m->g, m->p, base), FF_VALUE_NODE, region, &made, err);
@@ -267,14 +398,7 @@ static ff_code part_value(maker *m, int v, const ff_region *region, int *value, 
     if (code != FF_OK) {
         return code;
     }
-    if (m->cutting_count == m->cutting_room) {
-        int room = m->cutting_room == 0 ? 16 : m->cutting_room * 2;
-        m->cuttings = ff_mem_must_grow(m->cuttings, (size_t)m->cutting_room, (size_t)room,
-                                       sizeof *m->cuttings);
-        m->cutting_room = room;
-    }
-    m->cuttings[m->cutting_count] = (cutting){*region, made, h->cuttings};
-    h->cuttings = m->cutting_count++;
+    add_cutting(m, h, region, 1, made);
     *value = made;
     return FF_OK;
 }
@@ -322,7 +446,11 @@ static ff_code whole_inputs(maker *m, const ff_node *node, int *in, ff_err *err)
     for (int i = 0; i < ff_node_reads(node); i++) {
         int v = ff_node_read_at(node, i);
         in[i] = FF_NO_VALUE;
-        ff_code code = v == FF_NO_VALUE ? FF_OK : held_value(m, v, &in[i], err);
+        ff_region whole = v == FF_NO_VALUE ? (ff_region){0} : whole_of(m->g, v);
+        bool weight = v != FF_NO_VALUE && divides(m) && m->g->values[v].kind == FF_VALUE_WEIGHT;
+        ff_code code = v == FF_NO_VALUE ? FF_OK
+                       : weight         ? weight_part(m, v, &whole, 0, 1, &in[i], err)
+                                        : held_value(m, v, &in[i], err);
         if (code != FF_OK) {
             return code;
         }
@@ -334,15 +462,39 @@ static ff_code part_inputs(maker *m, int n, int *in, ff_err *err)
 {
     const ff_node *node = &m->g->nodes[n];
     ff_need *need = ff_mem_must_array((size_t)node->in_count + 1, sizeof *need);
-    ff_code code = ff_op_needs(m->g, n, &m->regions[n - m->view->stage->begin], need, err);
+    const ff_cut *c =
+        node->out_count > 0 && node->out[0] != FF_NO_VALUE ? &m->view->cut[node->out[0]] : NULL;
+    bool runs = c != NULL && c->axes != 0 && c->runs > 1;
+    ff_code code = node_needs(m, n, need, err);
     for (int i = 0; i < node->in_count && code == FF_OK; i++) {
         in[i] = FF_NO_VALUE;
-        if (need[i].reads) {
-            code = part_value(m, node->in[i], &need[i].region, &in[i], err);
+        if (!need[i].reads) {
+            continue;
         }
+        int v = node->in[i];
+        if (!divides(m) || m->g->values[v].kind != FF_VALUE_WEIGHT) {
+            code = part_value(m, v, &need[i].region, &in[i], err);
+            continue;
+        }
+        ff_axis_map map = runs ? ff_op_axis(m->g, n, ff_cut_axis(c), i) : (ff_axis_map){0};
+        bool scattered = runs && map.kind == FF_AXIS_SAME;
+        code = weight_part(m, v, &need[i].region, scattered ? map.in_axis : 0,
+                           scattered ? c->runs : 1, &in[i], err);
     }
     ff_mem_free(need);
     return code;
+}
+
+static ff_code emit_part(maker *m, int n, const int *in, const int *out, ff_err *err)
+{
+    int64_t lo, hi;
+    if (!is_term(m, &m->g->nodes[n])) {
+        return ff_op_emit(m->g, n, &m->regions[n - m->view->stage->begin], m->p, in, out, err);
+    }
+    if (begins_sum(m, n, &lo, &hi)) {
+        return ff_op_emit_sum(m->g, n, lo, hi, m->index == 0, m->p, in, out, err);
+    }
+    return ff_op_emit_terms(m->g, n, m->p, in, out, err);
 }
 
 static ff_code add_node(maker *m, int n, ff_err *err)
@@ -358,7 +510,7 @@ static ff_code add_node(maker *m, int n, ff_err *err)
     if (code == FF_OK && whole) {
         ff_op_copy(m->g, n, m->p, in, out, in + node->in_count);
     } else if (code == FF_OK) {
-        code = ff_op_emit(m->g, n, &m->regions[n - m->view->stage->begin], m->p, in, out, err);
+        code = emit_part(m, n, in, out, err);
     }
     ff_mem_free(in);
     ff_mem_free(out);
@@ -386,7 +538,7 @@ static ff_code add_outputs(maker *m, ff_err *err)
             return code;
         }
         ff_graph_add_output(m->p, value);
-        add_part(m->out, &m->out_count, v, &tile);
+        add_part(m->out, &m->out_count, v, &tile, m->view->cut[v].partial);
     }
     return FF_OK;
 }

@@ -8,19 +8,35 @@
 
 #include "split/split_int.h"
 
+/* The kinds that have a number of pieces. */
+static const struct {
+    ff_split_kind kind;
+    const char *name;
+} NUMBERED[] = {
+    {FF_SPLIT_BATCH, "batch"}, {FF_SPLIT_CHANNEL, "channel"}, {FF_SPLIT_REDUCE, "reduce"},
+    {FF_SPLIT_PAIR, "pair"},   {FF_SPLIT_HEADS, "heads"},
+};
+#define NUMBERED_COUNT (sizeof NUMBERED / sizeof NUMBERED[0])
+
+bool ff_split_divides(ff_split_kind kind)
+{
+    return kind == FF_SPLIT_CHANNEL || kind == FF_SPLIT_REDUCE || kind == FF_SPLIT_PAIR ||
+           kind == FF_SPLIT_HEADS;
+}
+
 const char *ff_split_text(const ff_split *split, char *text, size_t size)
 {
-    switch (split->kind) {
-    case FF_SPLIT_LOCAL:
-        snprintf(text, size, "local");
-        break;
-    case FF_SPLIT_OFFLOAD:
-        snprintf(text, size, "offload");
-        break;
-    case FF_SPLIT_GRID:
+    if (split->kind == FF_SPLIT_GRID) {
         snprintf(text, size, "grid %dx%d", split->rows, split->cols);
-        break;
+        return text;
     }
+    for (size_t i = 0; i < NUMBERED_COUNT; i++) {
+        if (NUMBERED[i].kind == split->kind) {
+            snprintf(text, size, "%s %d", NUMBERED[i].name, split->rows);
+            return text;
+        }
+    }
+    snprintf(text, size, split->kind == FF_SPLIT_LOCAL ? "local" : "offload");
     return text;
 }
 
@@ -41,24 +57,43 @@ static const char *parse_count(const char *text, int *out)
     return text;
 }
 
+/* "channel 4" and its like; false: it is none. */
+static bool parse_numbered(const char *text, ff_split *split)
+{
+    for (size_t i = 0; i < NUMBERED_COUNT; i++) {
+        size_t len = strlen(NUMBERED[i].name);
+        int pieces = 0;
+        if (strncmp(text, NUMBERED[i].name, len) == 0 && text[len] == ' ') {
+            const char *end = parse_count(text + len + 1, &pieces);
+            *split = (ff_split){NUMBERED[i].kind, pieces, 1};
+            return end != NULL && *end == '\0' && pieces >= 2;
+        }
+    }
+    return false;
+}
+
 ff_code ff_split_parse(const char *text, ff_split *split, ff_err *err)
 {
     ff_split s = {.kind = FF_SPLIT_GRID};
-    if (strcmp(text, "local") == 0) {
-        *split = (ff_split){.kind = FF_SPLIT_LOCAL};
+    bool whole = strcmp(text, "local") == 0 || strcmp(text, "offload") == 0;
+    if (whole) {
+        *split = (ff_split){.kind = text[0] == 'l' ? FF_SPLIT_LOCAL : FF_SPLIT_OFFLOAD};
         return FF_OK;
     }
-    if (strcmp(text, "offload") == 0) {
-        *split = (ff_split){.kind = FF_SPLIT_OFFLOAD};
+    if (parse_numbered(text, &s)) {
+        *split = s;
         return FF_OK;
     }
+    s = (ff_split){.kind = FF_SPLIT_GRID};
     const char *at = strncmp(text, "grid ", 5) == 0 ? parse_count(text + 5, &s.rows) : NULL;
     at = at != NULL && *at == 'x' ? parse_count(at + 1, &s.cols) : NULL;
     if (at == NULL || *at != '\0') {
-        return ff_err_set(err, FF_USAGE,
-                          "expected 'local', 'offload' or 'grid RxC' (rows and columns from 1 to "
-                          "%u), found '%.100s'",
-                          FF_MAX_TILES, text);
+        return ff_err_set(
+            err, FF_USAGE,
+            "expected 'local', 'offload', 'grid RxC' (rows and columns from 1 to %u), "
+            "or 'batch', 'channel', 'reduce', 'pair' or 'heads' with a number of "
+            "pieces from 2 to %u, found '%.100s'",
+            FF_MAX_TILES, FF_MAX_TILES, text);
     }
     if (s.rows * s.cols > (int)FF_MAX_TILES) {
         return ff_err_set(err, FF_USAGE, "a stage has at most %u pieces, '%s' has %d", FF_MAX_TILES,
@@ -70,7 +105,8 @@ ff_code ff_split_parse(const char *text, ff_split *split, ff_err *err)
 
 int ff_split_count(const ff_split *split)
 {
-    return split->kind == FF_SPLIT_GRID ? split->rows * split->cols : 1;
+    bool whole = split->kind == FF_SPLIT_LOCAL || split->kind == FF_SPLIT_OFFLOAD;
+    return whole ? 1 : split->kind == FF_SPLIT_GRID ? split->rows * split->cols : split->rows;
 }
 
 int ff_node_reads(const ff_node *node)

@@ -5,7 +5,10 @@
  * backwards from each piece's part of the stage's outputs to the stage's inputs; a tensor that
  * several consumers read gets the hull of their needs, and one that needs less reads a Slice.
  * Every piece is a complete graph with its true weights (views of the whole graph's: it must
- * outlive the pieces).
+ * outlive the pieces; parts that are no run of bytes are copied).
+ *
+ * channel, reduce, pair and heads divide the weights of a stage's layers among the pieces. Layers:
+ * Conv, ConvTranspose, Gemm, MatMul with a constant. docs/splitting.md tells what each one takes.
  */
 #ifndef FF_SPLIT_SPLIT_H
 #define FF_SPLIT_SPLIT_H
@@ -16,12 +19,17 @@
 typedef enum ff_split_kind {
     FF_SPLIT_LOCAL,   /* whole, on the master */
     FF_SPLIT_OFFLOAD, /* whole, on one worker */
-    FF_SPLIT_GRID     /* rows x cols tiles of height x width */
+    FF_SPLIT_GRID,    /* rows x cols tiles of height x width */
+    FF_SPLIT_BATCH,   /* N ranges of the first axis */
+    FF_SPLIT_CHANNEL, /* N ranges of a layer's output channels or columns */
+    FF_SPLIT_REDUCE,  /* N ranges of what a layer sums over; the parts are added */
+    FF_SPLIT_PAIR,    /* channel, then reduce: what one layer makes, the other sums over */
+    FF_SPLIT_HEADS    /* a pair with attention in between: N ranges of its heads */
 } ff_split_kind;
 
 typedef struct ff_split {
     ff_split_kind kind;
-    int rows, cols; /* GRID */
+    int rows, cols; /* GRID; the others' N is rows */
 } ff_split;
 
 typedef struct ff_stage {
@@ -50,9 +58,17 @@ typedef struct ff_pieces {
     int count;
     ff_piece *piece;
     uint64_t whole_flops; /* of the stage unsplit: sum of the pieces' / this - 1 = halo overhead */
+    uint64_t whole_weight_bytes; /* that the stage unsplit reads, each once */
 } ff_pieces;
 
-/* "local", "offload", "grid 2x2": text and back (FF_USAGE). */
+/* Pieces of a stage whose weights are divided hold at most this, times the stage's, in all... */
+#define FF_SPLIT_WEIGHTS_MAX 1.02
+/* ...and so many bytes a piece more: shapes, scalars, small norms. */
+#define FF_SPLIT_WEIGHTS_SMALL 2048u
+bool ff_split_divides(ff_split_kind kind); /* weights: channel, reduce, pair, heads */
+
+/* "local", "offload", "grid 2x2", "batch 2", "channel 4", "reduce 2", "pair 4", "heads 4" (N from 2
+ * on): text and back (FF_USAGE). */
 const char *ff_split_text(const ff_split *split, char *text, size_t size);
 ff_code ff_split_parse(const char *text, ff_split *split, ff_err *err);
 int ff_split_count(const ff_split *split); /* pieces */

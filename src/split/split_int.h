@@ -7,6 +7,32 @@
 #include "graph/op.h"
 #include "split/split.h"
 
+/* An axis whose ranges the split chooses: of an output of the stage, or what a layer sums over. */
+typedef struct ff_root {
+    int64_t length;
+    int64_t granule; /* ranges begin and end at its multiples: whole heads, whole groups */
+} ff_root;
+
+/* How the pieces' parts of a value lie in it. */
+typedef struct ff_cut {
+    uint32_t axes; /* that are cut (bit mask); one at most but in a grid */
+    bool demanded; /* by a piece: the value, or part of it */
+    bool all;      /* every piece needs it whole */
+    bool once;     /* piece 0 needs it whole */
+    bool partial;  /* every piece has a term; they add up */
+    /* Place p of the root's axis is place p * num / den of the axis that is cut. */
+    int root; /* its number + 1; 0: none */
+    int64_t num, den;
+    int64_t runs; /* as in ff_axis_map: the axis is so many runs, and every piece has its range of
+                   * each; 0, 1: it is one */
+} ff_cut;
+
+/* The same axis, divided by two roots: their ranges must agree. */
+typedef struct ff_meeting {
+    int value;
+    ff_cut one, other;
+} ff_meeting;
+
 /* A stage and what follows from the graph alone, before any tile is cut. */
 typedef struct ff_stage_view {
     const ff_graph *g;
@@ -15,7 +41,16 @@ typedef struct ff_stage_view {
     int *in, *out;     /* border values of the whole graph */
     uint8_t *needed;   /* by node - begin: does an output of the stage depend on it */
     uint8_t *constant; /* by value: does it depend on weights only */
-    uint32_t *cut;     /* by value: the axes along which its parts are cut (bit mask) */
+    uint8_t *summable; /* by value: can pieces have terms of it */
+    ff_cut *cut;       /* by value */
+    int *out_root;     /* by output: its root + 1; 0: none */
+    int *sum_root;     /* by node - begin: of what it sums over; 0: it is no sum in parts */
+    int root_count, root_room;
+    ff_root *root;
+    int meeting_count, meeting_room;
+    ff_meeting *meeting;
+    int layers_cut; /* whose weights are divided by output channels */
+    int products;   /* of two computed matrices (attention), with a part in each piece */
 } ff_stage_view;
 
 /* FF_USAGE where the range or the split is none. */
@@ -23,8 +58,24 @@ ff_code ff_stage_view_init(ff_stage_view *view, const ff_graph *g, const ff_stag
                            ff_err *err);
 void ff_stage_view_clean(ff_stage_view *view); /* accepts zeroed memory */
 
-/* Marks which axes are cut, from the outputs back. FF_UNSUPPORTED names the node in the way. */
+/* cut_stage.c: works out how each value is cut, from the outputs back. FF_UNSUPPORTED names the
+ * node in the way. */
 ff_code ff_stage_view_cut(ff_stage_view *view, ff_err *err);
+
+/* Piece number index's range of a root (its number + 1). */
+void ff_root_range(const ff_stage_view *view, int root, int index, int64_t *lo, int64_t *hi);
+/* The axis of a value that is cut, where there is one. */
+int ff_cut_axis(const ff_cut *cut);
+/* Is the split one of ranges of one axis: all but local, offload and grid? */
+bool ff_split_is_ranged(ff_split_kind kind);
+/* "node cannot pass the split: why" as FF_UNSUPPORTED. */
+ff_code ff_no_pass(const ff_graph *g, int node, const ff_split *split, const char *why,
+                   ff_err *err);
+bool ff_node_is_random(const ff_node *node);
+/* cut.c: may a grid cut this output axis? Not where it is a layer's channels. */
+bool ff_grid_passes_axis(const ff_graph *g, int n, int axis, char *why, size_t size);
+/* cut_stage.c: the axes of a tensor of this rank that a grid cuts. */
+uint32_t ff_grid_axes(const ff_split *split, int rank);
 
 /* All values that a node reads: inputs, then captured ones. */
 int ff_node_reads(const ff_node *node);
@@ -32,6 +83,22 @@ int ff_node_read_at(const ff_node *node, int i);
 
 /* Does the node depend on weights only? */
 bool ff_node_is_constant(const ff_stage_view *view, const ff_node *node);
+
+/* cut_sum.c: which values pieces can have terms of; and a node whose output is one. */
+void ff_mark_summable(ff_stage_view *view);
+ff_code ff_cut_terms(ff_stage_view *view, int n, ff_err *err);
+/* cut.c: a reader of v asks for this; conflicts are FF_UNSUPPORTED. */
+ff_code ff_demand(ff_stage_view *view, int n, int v, const ff_cut *what, ff_err *err);
+int ff_add_root(ff_stage_view *view, int64_t length); /* its number + 1 */
+/* Is it a layer: does it multiply by weights? */
+bool ff_is_layer(const ff_stage_view *view, int n);
+
+ff_code ff_cut_node(ff_stage_view *view, int n, ff_err *err); /* cut.c: outputs to inputs */
+
+/* weight.c: the bytes of a part of a weight; of the same part of each of `runs` equal runs of an
+ * axis. Copies are the arena's. */
+ff_code ff_weight_bytes(ff_arena *arena, const ff_value *whole, const ff_region *region, int axis,
+                        int64_t runs, ff_bytes *out, ff_err *err);
 
 /* The piece number `index` of a stage that was checked. */
 ff_code ff_piece_make(const ff_stage_view *view, int index, ff_piece *out, ff_err *err);

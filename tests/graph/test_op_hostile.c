@@ -196,10 +196,35 @@ static void try_part(graph_make *m, int axis)
     gm_clean(&p);
 }
 
+/* A part of the sum, where there is one; 1 where there is. */
+static int try_sum(graph_make *m)
+{
+    ff_need need[8];
+    char why[128] = "";
+    int64_t length = ff_op_sum_length(m->g, 0, why, sizeof why);
+    (void)ff_op_linear(m->g, 0, 0);
+    (void)ff_op_dense_axis(m->g, 0);
+    if (length == 0) {
+        assert_true(why[0] != '\0');
+        return 0;
+    }
+    int64_t lo = below(&m->random, length);
+    int64_t hi = lo + 1 + below(&m->random, length - lo);
+    assert_int_equal(ff_op_sum_needs(m->g, 0, lo, hi, false, need, NULL), FF_OK);
+    for (int i = 0; i < m->g->nodes[0].in_count; i++) {
+        if (need[i].reads) {
+            const ff_shape *whole = &m->g->values[m->g->nodes[0].in[i]].shape;
+            assert_true(need[i].region.rank == whole->rank);
+            assert_true(i > 0 || ff_region_check(&need[i].region, whole, NULL) == FF_OK);
+        }
+    }
+    return 1;
+}
+
 static void nothing_crashes(void **state)
 {
     (void)state;
-    int passed = 0;
+    int passed = 0, summed = 0;
     for (int e = 0; e < ff_op_count(); e++) {
         for (uint64_t round = 0; round < ROUNDS; round++) {
             static const int OPSETS[] = {7, 9, 10, 11, 13, 18, 21};
@@ -215,10 +240,12 @@ static void nothing_crashes(void **state)
                     assert_true(why[0] != '\0');
                 }
             }
+            summed += try_sum(&m);
             gm_clean(&m);
         }
     }
     assert_true(passed > 10000);
+    assert_true(summed > 100);
 }
 
 int main(void)

@@ -21,7 +21,10 @@ static void text_and_back(void **state)
     } cases[] = {
         {"local", {FF_SPLIT_LOCAL, 0, 0}, 1},      {"offload", {FF_SPLIT_OFFLOAD, 0, 0}, 1},
         {"grid 1x1", {FF_SPLIT_GRID, 1, 1}, 1},    {"grid 2x3", {FF_SPLIT_GRID, 2, 3}, 6},
-        {"grid 1x64", {FF_SPLIT_GRID, 1, 64}, 64}, {"grid 8x8", {FF_SPLIT_GRID, 8, 8}, 64},
+        {"batch 2", {FF_SPLIT_BATCH, 2, 1}, 2},    {"channel 4", {FF_SPLIT_CHANNEL, 4, 1}, 4},
+        {"reduce 2", {FF_SPLIT_REDUCE, 2, 1}, 2},  {"pair 3", {FF_SPLIT_PAIR, 3, 1}, 3},
+        {"heads 64", {FF_SPLIT_HEADS, 64, 1}, 64}, {"grid 1x64", {FF_SPLIT_GRID, 1, 64}, 64},
+        {"grid 8x8", {FF_SPLIT_GRID, 8, 8}, 64},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ff_split s = {0};
@@ -54,7 +57,12 @@ static void bad_text(void **state)
         "grid 9x8",
         "grid 65x1",
         "Local",
-        "channel 4",
+        "channel",
+        "channel 1",
+        "channel 65",
+        "channel 2x2",
+        "heads 02",
+        "pairs 2",
         "grid 99999999999999999999x1",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {

@@ -1,0 +1,57 @@
+/* Parts of weights: views where they can be, the right bytes where they cannot. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "split/split_int.h"
+
+static const ff_region ROWS = {2, {2, 0}, {4, 6}}, COLUMNS = {2, {0, 1}, {4, 3}};
+
+static void parts(void **state)
+{
+    (void)state;
+    uint8_t data[24];
+    for (int i = 0; i < 24; i++) {
+        data[i] = (uint8_t)i;
+    }
+    const ff_value w = {.name = "w",
+                        .kind = FF_VALUE_WEIGHT,
+                        .dtype = FF_DTYPE_U8,
+                        .has_shape = true,
+                        .shape = {2, {4, 6}},
+                        .data = {data, sizeof data}};
+    static const uint8_t COPIED[] = {1, 2, 7, 8, 13, 14, 19, 20};
+    static const uint8_t TWO_RUNS[] = {1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20, 22, 23};
+    ff_arena *arena = ff_arena_new();
+    ff_bytes bytes;
+    assert_int_equal(ff_weight_bytes(arena, &w, &ROWS, 0, 1, &bytes, NULL), FF_OK);
+    assert_ptr_equal(bytes.data, data + 12); /* no copy */
+    assert_int_equal(bytes.len, 12);
+    assert_int_equal(ff_weight_bytes(arena, &w, &COLUMNS, 1, 1, &bytes, NULL), FF_OK);
+    assert_int_equal(bytes.len, sizeof COPIED);
+    assert_memory_equal(bytes.data, COPIED, sizeof COPIED);
+    assert_int_equal(ff_weight_bytes(arena, &w, &COLUMNS, 1, 2, &bytes, NULL), FF_OK);
+    assert_int_equal(bytes.len, sizeof TWO_RUNS);
+    assert_memory_equal(bytes.data, TWO_RUNS, sizeof TWO_RUNS);
+    ff_arena_free(arena);
+}
+
+static void nothing(void **state)
+{
+    (void)state;
+    const ff_value w = {.dtype = FF_DTYPE_F32, .has_shape = true, .shape = {1, {0}}};
+    const ff_region all = {1, {0}, {0}};
+    ff_bytes bytes = {0};
+    assert_int_equal(ff_weight_bytes(NULL, &w, &all, 0, 1, &bytes, NULL), FF_OK);
+    assert_int_equal(bytes.len, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parts), cmocka_unit_test(nothing)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
