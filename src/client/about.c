@@ -14,8 +14,12 @@ static ff_code parse_shape(yyjson_val *port, ff_shape *shape, ff_err *err)
         return ff_err_set(err, FF_LIMIT, "member \"shape\": rank %zu, at most %d", rank,
                           FF_MAX_RANK);
     shape->rank = (int)rank;
-    for (size_t i = 0; i < rank; i++)
-        shape->dim[i] = yyjson_get_sint(yyjson_arr_get(dims, i));
+    for (size_t i = 0; i < rank; i++) {
+        yyjson_val *dim = yyjson_arr_get(dims, i);
+        if (!yyjson_is_int(dim))
+            return ff_err_set(err, FF_FORMAT, "member \"shape\": dimension %zu is no integer", i);
+        shape->dim[i] = yyjson_get_sint(dim);
+    }
     uint64_t elems = 0;
     return ff_shape_elems(shape, &elems, err);
 }
@@ -42,7 +46,9 @@ static ff_code parse_ports(yyjson_val *root, const char *name, ff_arena *arena,
         }
         if (!code) {
             ports[i].dtype = ff_dtype_from_name(text);
-            code = parse_shape(port, &ports[i].shape, err);
+            code = ff_dtype_bytes(ports[i].dtype)
+                       ? parse_shape(port, &ports[i].shape, err)
+                       : ff_err_set(err, FF_FORMAT, "member \"dtype\": unknown '%.32s'", text);
         }
         if (code)
             ff_err_wrap(err, "\"%s\" %zu", name, i);

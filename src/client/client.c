@@ -124,6 +124,8 @@ static ff_code drain(ff_client *c, const int *pending, ff_err *err)
     ff_code code = FF_OK;
     while (!code && *pending)
         code = ff_http_poll(c->http, FF_NEVER, err);
+    if (code)
+        ff_http_cancel_all(c->http); /* what is cleaned next must not be in flight */
     return code;
 }
 
@@ -173,10 +175,31 @@ static ff_code invoke_master(trip *t, ff_err *err)
     return code;
 }
 
+/* All of the deployment's outputs, and nothing else. */
+static ff_code check_outputs(const ff_client_about *about, const ff_envelope *reply, ff_err *err)
+{
+    if (reply->count != about->out_count)
+        return ff_err_set(err, FF_FORMAT, "wanted %d outputs, found %d", about->out_count,
+                          reply->count);
+    for (int i = 0; i < about->out_count; i++) {
+        const ff_client_port *port = &about->out[i];
+        const ff_env_tensor *tensor = ff_envelope_find(reply, port->name);
+        if (!tensor)
+            return ff_err_set(err, FF_FORMAT, "output '%.100s' is not there", port->name);
+        ff_code code = ff_env_tensor_expect(tensor, port->dtype, &port->shape, err);
+        if (code)
+            return code;
+    }
+    return FF_OK;
+}
+
 static ff_code receive_outputs(trip *t, ff_err *err)
 {
     ff_client *c = t->client;
-    ff_code code = ff_envelope_parse(FF_ENV_REPLY, &t->body, c->share.folder, &t->reply, err);
+    ff_code code = ff_envelope_parse(FF_ENV_REPLY, &t->body, c->store ? c->share.folder : NULL,
+                                     &t->reply, err);
+    if (!code)
+        code = check_outputs(&c->about, &t->reply, err);
     if (code)
         return ff_err_wrap(err, "the master's reply");
     t->recv_count = t->reply.count;
@@ -187,6 +210,8 @@ static ff_code receive_outputs(trip *t, ff_err *err)
     for (int i = 0; !code && i < t->recv_count; i++)
         while (!code && t->recv[i].pending)
             code = ff_http_poll(c->http, FF_NEVER, err);
+    if (code)
+        ff_http_cancel_all(c->http);
     for (int i = 0; !code && i < t->recv_count; i++) {
         if (t->recv[i].code) {
             code = t->recv[i].code;
@@ -202,6 +227,8 @@ static ff_code receive_outputs(trip *t, ff_err *err)
  * request that failed, which the master may never have seen. */
 static void remove_objects(trip *t, bool failed)
 {
+    if (!t->client->store)
+        return;
     int sent = failed ? ff_send_key_count(&t->send) : 0;
     const char **keys = ff_mem_must_array((size_t)(t->reply.count + sent), sizeof *keys);
     size_t count = 0;
