@@ -14,7 +14,8 @@
 #include "build/build_int.h"
 
 #define WORK_DIR      ".work"
-#define WEIGHTS_NAME  "weights.bin"
+#define WEIGHTS_NAME  "weights.bin" /* of all pieces of a stage */
+#define PIECE_WEIGHTS "w%d.bin"     /* of one, where the pieces divide the weights */
 #define PLAIN_WEIGHTS "plain.bin"
 #define STORED_MODEL  "stored.onnx"
 #define STORED_DATA   "stored.bin"
@@ -85,9 +86,25 @@ static void tell(stage_at *at, int piece)
     b->options->progress(b->options->user, at->b->piece_done, b->piece_all, what);
 }
 
-/* Optimised model -> the stage's folder, its weights into the shared file. */
+/* Tiles share their weights, and the file; where weights are divided a function gets only its own.
+ */
+static bool shares_weights(const stage_at *at)
+{
+    return !ff_split_divides(at->b->plan->stage[at->number].stage.split.kind);
+}
+
+static void weights_name(const stage_at *at, int piece, char *name, size_t size)
+{
+    if (shares_weights(at))
+        snprintf(name, size, WEIGHTS_NAME);
+    else
+        snprintf(name, size, PIECE_WEIGHTS, piece);
+}
+
+/* Optimised model -> the stage's folder, its weights into the file of the stage or its own. */
 static ff_code rewrite(stage_at *at, int i, const char *optimised, ff_weights *weights, ff_err *err)
 {
+    char name[32];
     ff_mf_piece *piece = &at->out->piece[i];
     ff_arena *arena = at->b->manifest->arena;
     char path[PATH_MAX], hex[FF_SHA256_HEX];
@@ -102,12 +119,13 @@ static ff_code rewrite(stage_at *at, int i, const char *optimised, ff_weights *w
     for (int v = 0; v < g->value_count; v++)
         outside = outside || places[v].length > 0;
     piece->model = ff_arena_printf(arena, "s%d/p%d.onnx", at->number, i);
-    piece->weights = outside ? ff_arena_printf(arena, "s%d/" WEIGHTS_NAME, at->number) : "";
+    weights_name(at, i, name, sizeof name);
+    piece->weights = outside ? ff_arena_printf(arena, "s%d/%s", at->number, name) : "";
     piece->weights_bytes = ff_graph_weight_bytes(g);
     if (code == FF_OK)
         code = ff_path_join(at->b->dir, piece->model, path, err);
     if (code == FF_OK)
-        code = write_model(g, outside ? WEIGHTS_NAME : NULL, places, path, hex, err);
+        code = write_model(g, outside ? name : NULL, places, path, hex, err);
     if (code == FF_OK)
         piece->model_sha256 = ff_arena_strdup(arena, hex);
     ff_mem_free(places);
@@ -137,14 +155,16 @@ static ff_code store_piece(stage_at *at, int i, ff_weights *weights, ff_err *err
     return FF_OK;
 }
 
-static ff_code store_pieces(stage_at *at, ff_err *err)
+/* Pieces [begin, end), with their weights in one file. */
+static ff_code store_together(stage_at *at, int begin, int end, ff_err *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], name[32];
     ff_weights *weights = NULL;
-    ff_code code = ff_path_join(at->dir, WEIGHTS_NAME, path, err);
+    weights_name(at, begin, name, sizeof name);
+    ff_code code = ff_path_join(at->dir, name, path, err);
     if (code == FF_OK)
         code = ff_weights_open(path, true, &weights, err);
-    for (int i = 0; i < at->pieces.count && code == FF_OK; i++) {
+    for (int i = begin; i < end && code == FF_OK; i++) {
         code = store_piece(at, i, weights, err);
         if (code != FF_OK)
             ff_err_wrap(err, "piece %d", i);
@@ -152,6 +172,16 @@ static ff_code store_pieces(stage_at *at, ff_err *err)
     if (code == FF_OK)
         return ff_weights_commit(weights, err);
     ff_weights_abort(weights);
+    return code;
+}
+
+static ff_code store_pieces(stage_at *at, ff_err *err)
+{
+    if (shares_weights(at))
+        return store_together(at, 0, at->pieces.count, err);
+    ff_code code = FF_OK;
+    for (int i = 0; i < at->pieces.count && code == FF_OK; i++)
+        code = store_together(at, i, i + 1, err);
     return code;
 }
 

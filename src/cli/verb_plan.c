@@ -13,6 +13,10 @@ static const ff_flag FLAGS[] = {
     {"output", "plan.json", "where to write the plan (-o)", false},
     {"planner", "NAME", "grid (default) or single", false},
     {"grid", "RxC", "tiles of height x width, for --planner grid (default 2x2)", false},
+    {"split", "SPLIT",
+     "one split for all stages that pass it: 'channel N', 'reduce N', 'pair N', 'heads N', "
+     "'batch N', 'grid RxC', 'offload'",
+     false},
     {"stages", "N", "wanted number of grid stages (default: the planner's choice)", false},
     {"shape", "NAME=DIMS", "shape of an input with symbolic dimensions, x=1,3,640,640", true},
     {0},
@@ -90,6 +94,25 @@ static ff_code read_options(const ff_args *args, ff_plan_options *options, ff_er
     return code;
 }
 
+/* One split of all that passes it. A grid goes the usual way, which takes --stages. */
+static ff_code make_plan(const ff_args *args, const ff_graph *g, ff_plan_options *options,
+                         ff_plan **plan, ff_err *err)
+{
+    const char *text = ff_args_value(args, "split");
+    ff_split split = {.kind = FF_SPLIT_GRID, .rows = options->rows, .cols = options->cols};
+    if (text != NULL && (ff_args_has(args, "grid") || ff_args_has(args, "planner")))
+        return ff_err_set(err, FF_USAGE, "--split says what --grid and --planner say: give one");
+    ff_code code = text == NULL ? FF_OK : ff_split_parse(text, &split, err);
+    if (code)
+        return code;
+    if (split.kind != FF_SPLIT_GRID && options->stages > 0)
+        return ff_err_set(err, FF_USAGE, "--stages is for grids, not for '%s'", text);
+    options->rows = split.rows;
+    options->cols = split.cols;
+    return split.kind == FF_SPLIT_GRID ? ff_plan_make(g, options, plan, err)
+                                       : ff_plan_make_split(g, &split, plan, err);
+}
+
 static ff_code run(const ff_args *args, ff_err *err)
 {
     const char *path = NULL;
@@ -108,7 +131,7 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = ff_onnx_load(args->positional[0], shapes.shape, shapes.count, &g, err);
     if (!code)
-        code = ff_plan_make(g, &options, &plan, err);
+        code = make_plan(args, g, &options, &plan, err);
     if (!code)
         code = write_plan(plan, args->positional[0], &shapes, path, &json, err);
     if (!code)
@@ -122,10 +145,13 @@ static ff_code run(const ff_args *args, ff_err *err)
 
 const ff_verb ff_verb_plan = {
     "plan",
-    "plan M.onnx -o plan.json [--planner grid|single] [--grid RxC] [--stages N]",
+    "plan M.onnx -o plan.json [--planner grid|single] [--grid RxC] [--stages N] [--split SPLIT]",
     "decide how a model is cut into stages and pieces",
     "grid: stages of about equal FLOPs, cut where few tensors cross, each split into RxC tiles;\n"
-    "what no grid passes runs on the master. single: the whole model on the master.",
+    "what no grid passes runs on the master. single: the whole model on the master.\n"
+    "--split divides the weights of layers too: 'channel 4' by output channels, 'reduce 2' by "
+    "what\n"
+    "they sum over, 'pair 4' by both in one stage, 'heads 4' attention with its projections.",
     FLAGS,
     1,
     1,

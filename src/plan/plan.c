@@ -110,34 +110,55 @@ static ff_code choose_stages(const ff_graph *g, const ff_plan_options *options, 
     return ff_plan_grid(g, &split, options->stages, list, err);
 }
 
+/* Takes the list. */
+static ff_code make_plan(const ff_graph *g, const char *planner, int64_t start, ff_stage_list *list,
+                         ff_plan **out, ff_err *err)
+{
+    ff_plan *plan = ff_mem_must(sizeof *plan);
+    plan->arena = ff_arena_new();
+    plan->planner = ff_arena_strdup(plan->arena, planner);
+    plan->model_path = ff_arena_strdup(plan->arena, g->path);
+    plan->model_sha256 = "";
+    plan->node_count = g->node_count;
+    ff_code code = ff_plan_fill(plan, g, list, err);
+    ff_mem_free(list->stage);
+    plan->planning_ms = ff_clock_ms(ff_clock_now_ns() - start);
+    if (code == FF_OK)
+        *out = plan;
+    else
+        ff_plan_free(plan);
+    return code;
+}
+
 ff_code ff_plan_make(const ff_graph *g, const ff_plan_options *options, ff_plan **out, ff_err *err)
 {
     int64_t start = ff_clock_now_ns();
     ff_stage_list list = {0};
-    ff_plan *plan = NULL;
     if (g->node_count == 0)
         return ff_err_set(err, FF_UNSUPPORTED, "a model without nodes has nothing to plan");
     ff_code code = choose_stages(g, options, &list, err);
-    if (code != FF_OK)
-        goto fail;
-    plan = ff_mem_must(sizeof *plan);
-    plan->arena = ff_arena_new();
-    plan->planner =
-        ff_arena_strdup(plan->arena, options->planner == NULL ? "grid" : options->planner);
-    plan->model_path = ff_arena_strdup(plan->arena, g->path);
-    plan->model_sha256 = "";
-    plan->node_count = g->node_count;
-    code = ff_plan_fill(plan, g, &list, err);
-    if (code != FF_OK)
-        goto fail;
-    ff_mem_free(list.stage);
-    plan->planning_ms = ff_clock_ms(ff_clock_now_ns() - start);
-    *out = plan;
-    return FF_OK;
-fail:
-    ff_mem_free(list.stage);
-    ff_plan_free(plan);
-    return code;
+    if (code != FF_OK) {
+        ff_mem_free(list.stage);
+        return code;
+    }
+    const char *planner = options->planner == NULL ? "grid" : options->planner;
+    return make_plan(g, planner, start, &list, out, err);
+}
+
+ff_code ff_plan_make_split(const ff_graph *g, const ff_split *split, ff_plan **out, ff_err *err)
+{
+    int64_t start = ff_clock_now_ns();
+    ff_stage_list list = {0};
+    ff_code code = FF_OK;
+    if (g->node_count == 0)
+        return ff_err_set(err, FF_UNSUPPORTED, "a model without nodes has nothing to plan");
+    if (split->kind == FF_SPLIT_LOCAL || split->kind == FF_SPLIT_OFFLOAD)
+        ff_stage_list_add(&list, (ff_stage){0, g->node_count, *split});
+    else if (split->kind == FF_SPLIT_GRID || split->kind == FF_SPLIT_BATCH)
+        code = ff_plan_grid(g, split, 0, &list, err);
+    else
+        code = ff_plan_ranges(g, split, &list, err);
+    return code == FF_OK ? make_plan(g, "split", start, &list, out, err) : code;
 }
 
 bool ff_plan_is_sha256(const char *text)

@@ -28,6 +28,9 @@ void ff_cut_costs_clean(ff_cut_costs *costs);
 ff_code ff_plan_grid(const ff_graph *g, const ff_split *split, int wanted, ff_stage_list *out,
                      ff_err *err);
 
+/* plan_split.c: stages of the split where a layer passes it, and local ones between them. */
+ff_code ff_plan_ranges(const ff_graph *g, const ff_split *split, ff_stage_list *out, ff_err *err);
+
 bool ff_plan_is_sha256(const char *text); /* plan.c: 64 lower-case hex digits */
 /* plan.c: fills a plan's stages from a list (sizes, FLOPs, what travels). */
 ff_code ff_plan_fill(ff_plan *plan, const ff_graph *g, const ff_stage_list *list, ff_err *err);

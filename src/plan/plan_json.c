@@ -113,8 +113,7 @@ static ff_code parse_split(yyjson_val *item, ff_split *out, ff_err *err)
         return code;
     if (ff_split_parse(text, out, NULL) != FF_OK)
         return ff_err_set(err, FF_FORMAT,
-                          "member \"split\": wanted local, offload or grid RxC, found '%.64s'",
-                          text);
+                          "member \"split\": wanted a split such as grid 2x2, found '%.64s'", text);
     int pieces = ff_split_count(out);
     if (pieces < 1 || pieces > (int)FF_MAX_TILES)
         return ff_err_set(err, FF_LIMIT, "member \"split\": 1 to %u pieces, found %d", FF_MAX_TILES,
