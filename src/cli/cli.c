@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,18 @@ ff_code ff_cli_print_json(yyjson_mut_doc *doc, ff_err *err)
     return code;
 }
 
+ff_code ff_cli_printf(ff_err *err, const char *fmt, ...)
+{
+    va_list args;
+    errno = 0;
+    va_start(args, fmt);
+    int printed = vprintf(fmt, args);
+    va_end(args);
+    if (printed < 0 || fflush(stdout) != 0)
+        return ff_err_errno(err, errno, "stdout", "cannot write the result");
+    return FF_OK;
+}
+
 static ff_code print_verbs(ff_buf *out, ff_err *err)
 {
     int count = 0;
@@ -76,6 +89,31 @@ static ff_code print_verbs(ff_buf *out, ff_err *err)
     return code;
 }
 
+/* [{"verb", "usage", "summary", "flags": [{"name", "value" (null: a switch), "help", "many"}]}] */
+static ff_code print_help_json(const ff_verb *const *verbs, int count, ff_err *err)
+{
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *list = yyjson_mut_arr(doc);
+    yyjson_mut_doc_set_root(doc, list);
+    for (int i = 0; i < count; i++) {
+        yyjson_mut_val *verb = yyjson_mut_arr_add_obj(doc, list);
+        yyjson_mut_obj_add_str(doc, verb, "verb", verbs[i]->name);
+        yyjson_mut_obj_add_str(doc, verb, "usage", verbs[i]->usage);
+        yyjson_mut_obj_add_str(doc, verb, "summary", verbs[i]->summary);
+        yyjson_mut_val *flags = yyjson_mut_obj_add_arr(doc, verb, "flags");
+        for (const ff_flag *f = verbs[i]->flags; f && f->name; f++) {
+            yyjson_mut_val *flag = yyjson_mut_arr_add_obj(doc, flags);
+            yyjson_mut_obj_add_str(doc, flag, "name", f->name);
+            yyjson_mut_obj_add_str(doc, flag, "value", f->value);
+            yyjson_mut_obj_add_str(doc, flag, "help", f->help);
+            yyjson_mut_obj_add_bool(doc, flag, "many", f->many);
+        }
+    }
+    ff_code code = ff_cli_print_json(doc, err);
+    yyjson_mut_doc_free(doc);
+    return code;
+}
+
 static ff_code run_help(const ff_args *args, ff_err *err)
 {
     ff_buf out;
@@ -86,6 +124,8 @@ static ff_code run_help(const ff_args *args, ff_err *err)
     ff_code code = FF_OK;
     if (args->positional_count && !verb)
         code = ff_err_set(err, FF_USAGE, "unknown verb '%s'", args->positional[0]);
+    else if (args->json && !ff_args_has(args, "markdown"))
+        return verb ? print_help_json(&verb, 1, err) : print_help_json(verbs, count, err);
     else if (ff_args_has(args, "markdown"))
         code = ff_args_markdown(verbs, count, &out, err);
     else
@@ -123,12 +163,11 @@ int ff_cli_main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "help";
     if (!strcmp(name, "--help") || !strcmp(name, "-h"))
         name = "help";
-    if (!strcmp(name, "--version")) {
-        printf("fanfold %s, ONNX Runtime %s\n", FF_VERSION, ff_engine_version());
-        return 0;
-    }
     const ff_verb *verb = find_verb(name);
-    if (verb)
+    if (!strcmp(name, "--version"))
+        code =
+            ff_cli_printf(&err, "fanfold %s, ONNX Runtime %s\n", FF_VERSION, ff_engine_version());
+    else if (verb)
         code = run_verb(verb, argc > 2 ? argc - 2 : 0, argv + 2, &err);
     else
         code = ff_err_set(&err, FF_USAGE, "unknown verb '%s' (see fanfold help)", name);

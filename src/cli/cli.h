@@ -20,6 +20,7 @@ int ff_cli_main(int argc, char **argv);
 /* Prints a buffer or a document (indented) to stdout; FF_NO_SPACE, FF_IO where it cannot. */
 ff_code ff_cli_print(const ff_buf *text, ff_err *err);
 ff_code ff_cli_print_json(yyjson_mut_doc *doc, ff_err *err);
+ff_code ff_cli_printf(ff_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A progress line on stderr, drawn on a terminal only: "[ 3/12] what". */
 void ff_cli_progress(void *user, int done, int all, const char *what);

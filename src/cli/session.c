@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,9 +42,10 @@ ff_code ff_cli_session_write(const ff_cli_session *session, ff_err *err)
     if (!code)
         code = ff_buf_printf(&json, err,
                              "{\"endpoint\": \"%s\", \"region\": \"%s\", \"deployment\": \"%s\",\n"
-                             " \"access_key\": \"%s\", \"secret_key\": \"%s\"}\n",
+                             " \"access_key\": \"%s\", \"secret_key\": \"%s\", \"pid\": %d}\n",
                              session->endpoint, session->region, session->deployment,
-                             session->credentials.access_key, session->credentials.secret_key);
+                             session->credentials.access_key, session->credentials.secret_key,
+                             session->pid);
     if (!code) {
         mode_t old = umask(077); /* it holds a secret */
         code = ff_file_write(path, ff_buf_view(&json), err);
@@ -89,6 +91,10 @@ ff_code ff_cli_session_read(ff_cli_session *out, ff_err *err)
     if (!code)
         code = copy_member(root, "secret_key", s.credentials.secret_key,
                            sizeof s.credentials.secret_key, err);
+    int64_t pid = 0;
+    if (!code)
+        code = ff_json_int(root, "pid", 1, INT_MAX, &pid, err);
+    s.pid = (int)pid;
     if (code)
         ff_err_in_file(err, path);
     else
@@ -96,6 +102,13 @@ ff_code ff_cli_session_read(ff_cli_session *out, ff_err *err)
     yyjson_doc_free(doc);
     ff_buf_clean(&json);
     return code;
+}
+
+ff_code ff_cli_session_check(const ff_cli_session *session, ff_err *err)
+{
+    if (kill(session->pid, 0) && errno == ESRCH)
+        return ff_err_set(err, FF_UNAVAILABLE, "fanfold up (pid %d) is gone", session->pid);
+    return FF_OK;
 }
 
 void ff_cli_session_remove(const char *endpoint)

@@ -14,6 +14,7 @@ typedef struct ff_cli_session {
     char endpoint[256];
     char region[64];
     char deployment[64]; /* the first that is served */
+    int pid;             /* of `fanfold up` */
     ff_credentials credentials;
 } ff_cli_session;
 
@@ -22,5 +23,7 @@ ff_code ff_cli_session_write(const ff_cli_session *session, ff_err *err);
 void ff_cli_session_remove(const char *endpoint);
 /* FF_NOT_FOUND where nothing is up. */
 ff_code ff_cli_session_read(ff_cli_session *out, ff_err *err);
+/* FF_UNAVAILABLE where the process that wrote it has ended without removing it. */
+ff_code ff_cli_session_check(const ff_cli_session *session, ff_err *err);
 
 #endif

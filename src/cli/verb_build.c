@@ -92,7 +92,8 @@ static ff_code print_bundle(const ff_args *args, const char *dir, double ms, ff_
         yyjson_mut_doc_free(doc);
     } else {
         char text[32];
-        printf(
+        code = ff_cli_printf(
+            err,
             "%s: deployment %s, %d stages, %d pieces, %d functions, weights %s, built in %.1f s\n",
             dir, m->deployment, m->stage_count, pieces, m->function_count,
             ff_units_bytes(weights, text, sizeof text), ms / 1e3);

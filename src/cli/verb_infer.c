@@ -32,23 +32,40 @@ static const ff_flag FLAGS[] = {
     {0},
 };
 
-/* Everything that the environment does not say comes from what `fanfold up` left. */
+/* The endpoint that the environment names, or NULL. */
+static const char *endpoint_of_environment(void)
+{
+    const char *lambda = getenv("AWS_ENDPOINT_URL_LAMBDA"), *all = getenv("AWS_ENDPOINT_URL");
+    return lambda && *lambda ? lambda : all && *all ? all : NULL;
+}
+
+/* Everything that the environment does not say comes from what `fanfold up` left, where it is about
+ * the same endpoint. */
 static ff_code find_platform(const ff_args *args, char deployment[64], ff_err *err)
 {
-    const char *endpoint = ff_args_value(args, "endpoint");
+    const char *given = ff_args_value(args, "endpoint"), *endpoint = given;
     const char *name = ff_args_value(args, "deployment");
     ff_cli_session s = {0};
     bool up = !ff_cli_session_read(&s, NULL);
-    if (!endpoint && !getenv("AWS_ENDPOINT_URL") && !getenv("AWS_ENDPOINT_URL_LAMBDA") && up)
+    if (!endpoint)
+        endpoint = endpoint_of_environment();
+    bool by_environment = endpoint && !given;
+    if (!endpoint && up)
         endpoint = s.endpoint;
-    if (endpoint) {
+    up = up && !strcmp(endpoint, s.endpoint);
+    ff_code code = up ? ff_cli_session_check(&s, err) : FF_OK;
+    if (code)
+        return code;
+    if (endpoint && !by_environment) {
         setenv("AWS_ENDPOINT_URL", endpoint, 1);
         unsetenv("AWS_ENDPOINT_URL_LAMBDA");
         unsetenv("AWS_ENDPOINT_URL_S3");
         if (!getenv("AWS_DEFAULT_REGION"))
-            setenv("AWS_REGION", up && !strcmp(endpoint, s.endpoint) ? s.region : "us-east-1", 0);
+            setenv("AWS_REGION", up ? s.region : "us-east-1", 0);
     }
-    if (up && endpoint && !strcmp(endpoint, s.endpoint)) {
+    if (up) {
+        if (!getenv("AWS_DEFAULT_REGION"))
+            setenv("AWS_REGION", s.region, 0);
         if (!getenv("AWS_ACCESS_KEY_ID")) {
             setenv("AWS_ACCESS_KEY_ID", s.credentials.access_key, 1);
             setenv("AWS_SECRET_ACCESS_KEY", s.credentials.secret_key, 1);
@@ -56,7 +73,8 @@ static ff_code find_platform(const ff_args *args, char deployment[64], ff_err *e
         name = name ? name : s.deployment;
     }
     if (!name)
-        return ff_err_set(err, FF_USAGE, "--deployment is required: nothing is up here");
+        return ff_err_set(err, FF_USAGE, "--deployment is required: nothing is up %s",
+                          endpoint ? "at that endpoint" : "here");
     if (strlen(name) >= 64)
         return ff_err_set(err, FF_USAGE, "--deployment: a name over 63 bytes");
     strcpy(deployment, name);
@@ -215,8 +233,10 @@ static ff_code run(const ff_args *args, ff_err *err)
     ff_client_reply reply = {0};
     int count = 0;
     int64_t timeout_ns = 60000000000;
-    const char *timeout = ff_args_value(args, "timeout");
+    const char *timeout = ff_args_value(args, "timeout"), *trace = ff_args_value(args, "trace");
     ff_code code = timeout ? ff_units_parse_time(timeout, &timeout_ns, err) : FF_OK;
+    if (!code && trace && !strcmp(trace, "-"))
+        code = ff_err_set(err, FF_USAGE, "--trace: wanted a file, found '-' (--json prints it)");
     if (!code)
         code = find_platform(args, deployment, err);
     int64_t deadline = ff_clock_deadline_ms(timeout_ns / 1000000);

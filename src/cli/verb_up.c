@@ -104,11 +104,11 @@ static ff_code announce(const ff_args *args, const ff_local *local, const ff_man
             code = ff_buf_printf(
                 &out, err,
                 "endpoint %s (Lambda's Invoke API and S3, bucket %s); for other clients:\n\n"
-                "export AWS_ENDPOINT_URL=%s AWS_REGION=%s\n"
+                "export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s\n"
                 "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n\n"
                 "fanfold infer finds it by itself. Interrupt (Ctrl-C) to end.\n",
                 ff_local_endpoint(local), ff_local_bucket(local), ff_local_endpoint(local),
-                ff_local_region(local), c->access_key, c->secret_key);
+                ff_local_region(local), ff_local_region(local), c->access_key, c->secret_key);
     }
     if (!code)
         code = ff_cli_print(&out, err);
@@ -116,13 +116,19 @@ static ff_code announce(const ff_args *args, const ff_local *local, const ff_man
     return code;
 }
 
-static ff_code write_session(const ff_local *local, const char *deployment, ff_err *err)
+/* Without it all works but `fanfold infer` on its own. */
+static void write_session(const ff_local *local, const char *deployment)
 {
-    ff_cli_session s = {.credentials = *ff_local_credentials(local)};
+    ff_err err = {0};
+    char text[512];
+    ff_cli_session s = {.credentials = *ff_local_credentials(local), .pid = (int)getpid()};
     snprintf(s.endpoint, sizeof s.endpoint, "%s", ff_local_endpoint(local));
     snprintf(s.region, sizeof s.region, "%s", ff_local_region(local));
     snprintf(s.deployment, sizeof s.deployment, "%s", deployment);
-    return ff_cli_session_write(&s, err);
+    if (ff_cli_session_write(&s, &err)) {
+        ff_err_format(&err, text, sizeof text);
+        ff_log(FF_LOG_WARN, "fanfold infer will need the exports: %s", text);
+    }
 }
 
 static ff_code serve(const ff_args *args, const ff_local_options *options,
@@ -140,9 +146,8 @@ static ff_code serve(const ff_args *args, const ff_local_options *options,
     ff_code code = ff_local_start(options, &local, err);
     if (code)
         return code;
-    code = write_session(local, m[0]->deployment, err);
-    if (!code)
-        code = announce(args, local, m, count, err);
+    write_session(local, m[0]->deployment);
+    code = announce(args, local, m, count, err);
     if (!code) {
         int number = 0;
         sigwait(&signals, &number);

@@ -91,7 +91,8 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (args->json)
         code = ff_cli_print_json(doc, err);
     else
-        printf("%s: %s, %s\n", path, args->positional[0], ff_units_bytes(size, text, sizeof text));
+        code = ff_cli_printf(err, "%s: %s, %s\n", path, args->positional[0],
+                             ff_units_bytes(size, text, sizeof text));
     yyjson_mut_doc_free(doc);
     return code;
 }

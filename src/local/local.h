@@ -71,7 +71,7 @@ ff_code ff_local_start(const ff_local_options *options, ff_local **out, ff_err *
 void ff_local_stop(ff_local *local);
 
 int ff_local_port(const ff_local *local);
-const char *ff_local_endpoint(const ff_local *local); /* "http://127.0.0.1:PORT" */
+const char *ff_local_endpoint(const ff_local *local); /* of bind; 127.0.0.1 for 0.0.0.0 */
 const char *ff_local_region(const ff_local *local);
 const char *ff_local_bucket(const ff_local *local);
 const ff_credentials *ff_local_credentials(const ff_local *local); /* for clients; no token */

@@ -567,6 +567,39 @@ static void test_start_failures(void **unused)
     ff_local_stop(NULL);
 }
 
+/* The endpoint, which functions get too, is where it listens. */
+static void test_bind(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *bind, *host;
+    } CASES[] = {{NULL, "http://127.0.0.1:"},
+                 {"127.0.0.2", "http://127.0.0.2:"},
+                 {"0.0.0.0", "http://127.0.0.1:"}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char want[64], url[96];
+        ff_err err = {0};
+        ff_local *local = NULL;
+        ff_http *http = NULL;
+        ff_http_response response = {0};
+        const ff_local_options options = {.bind = CASES[i].bind};
+        assert_int_equal(ff_local_start(&options, &local, &err), FF_OK);
+        snprintf(want, sizeof want, "%s%d", CASES[i].host, ff_local_port(local));
+        assert_string_equal(ff_local_endpoint(local), want);
+        snprintf(url, sizeof url, "%s/_fanfold/state", want);
+        ff_http_request request = {.method = "GET",
+                                   .url = url,
+                                   .max_response = 65536,
+                                   .deadline_ns = ff_clock_deadline_ms(10000)};
+        assert_int_equal(ff_http_new(NULL, &http, &err), FF_OK);
+        assert_int_equal(ff_http_perform(http, &request, &response, &err), FF_OK);
+        assert_int_equal(response.status, 200);
+        ff_http_response_clean(&response);
+        ff_http_free(http);
+        ff_local_stop(local);
+    }
+}
+
 static void test_package_limit(void **unused)
 {
     (void)unused;
@@ -598,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_killed_outside), cmocka_unit_test(test_caller_leaves),
         cmocka_unit_test(test_idle_end),       cmocka_unit_test(test_stop),
         cmocka_unit_test(test_start_failures), cmocka_unit_test(test_package_limit),
+        cmocka_unit_test(test_bind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
