@@ -26,7 +26,10 @@ ff_code ff_build_bundle(const ff_plan *plan, const ff_graph *g, ff_engine *engin
 typedef struct ff_verify_stage {
     const char *split;
     int pieces;
-    uint64_t weights_bytes;
+    uint64_t weights_bytes;                             /* of the files */
+    uint64_t pieces_weights_bytes, whole_weights_bytes; /* summed over the pieces; of the model's
+                                                         * nodes that the stage stands for */
+    bool weights_ok; /* false: the split divides weights, and the pieces hold too many */
     double halo_flops_ratio;
     double max_abs_error; /* of the stage's outputs against the whole model's same tensors */
     double max_abs_reference;
@@ -42,7 +45,8 @@ typedef struct ff_verify {
     ff_verify_stage *stage; /* ff_mem_free by ff_verify_clean */
 } ff_verify;
 
-/* Runs the whole model (plain ONNX Runtime, the original file) and the pieces stage by stage in
+/* ok says too that no split that divides weights copies them (FF_SPLIT_WEIGHTS_MAX).
+ * Runs the whole model (plain ONNX Runtime, the original file) and the pieces stage by stage in
  * this process on seeded random input (or the given one). FF_OK with ok = false where they differ;
  * errors are for what could not be run. */
 ff_code ff_verify_bundle(const ff_manifest *manifest, const char *model_path, ff_engine *engine,

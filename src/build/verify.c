@@ -255,8 +255,9 @@ static ff_code compare(verifier *v, const ff_mf_stage *stage, ff_tensor *referen
     return FF_OK;
 }
 
-/* FLOPs of the whole model's nodes between what a stage reads and what it makes. */
-static double whole_flops(const verifier *v, const ff_mf_stage *stage)
+/* FLOPs, and bytes of weights, of the whole model's nodes between what a stage reads and what it
+ * makes. */
+static double whole_flops(const verifier *v, const ff_mf_stage *stage, uint64_t *weights)
 {
     const ff_graph *g = v->g;
     uint8_t *wanted = ff_mem_must((size_t)g->value_count + 1);
@@ -286,15 +287,31 @@ static double whole_flops(const verifier *v, const ff_mf_stage *stage)
                 wanted[in] = 1;
         }
     }
+    *weights = 0;
+    for (int i = 0; i < g->value_count; i++)
+        if (wanted[i] != 0 && g->values[i].kind == FF_VALUE_WEIGHT)
+            *weights += g->values[i].data.len;
     ff_mem_free(wanted);
     ff_mem_free(border);
     return flops;
 }
 
+/* Pieces of a split that divides weights hold them once in all. */
+static bool weights_divided(const ff_verify_stage *s)
+{
+    ff_split split;
+    double small = (double)FF_SPLIT_WEIGHTS_SMALL * s->pieces;
+    return ff_split_parse(s->split, &split, NULL) != FF_OK || !ff_split_divides(split.kind) ||
+           (double)s->pieces_weights_bytes <=
+               (double)s->whole_weights_bytes * FF_SPLIT_WEIGHTS_MAX + small;
+}
+
 static void describe(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
 {
-    double flops = 0, whole = whole_flops(v, stage);
-    *out = (ff_verify_stage){.split = stage->split, .pieces = stage->piece_count};
+    uint64_t weights = 0;
+    double flops = 0, whole = whole_flops(v, stage, &weights);
+    *out = (ff_verify_stage){
+        .split = stage->split, .pieces = stage->piece_count, .whole_weights_bytes = weights};
     for (int p = 0; p < stage->piece_count; p++) {
         const ff_mf_piece *piece = &stage->piece[p];
         char path[PATH_MAX];
@@ -306,7 +323,9 @@ static void describe(const verifier *v, const ff_mf_stage *stage, ff_verify_stag
             ff_file_size(path, &size, NULL) == FF_OK)
             out->weights_bytes += size;
         flops += (double)piece->flops;
+        out->pieces_weights_bytes += piece->weights_bytes;
     }
+    out->weights_ok = weights_divided(out);
     out->halo_flops_ratio = whole > 0 ? flops / whole - 1 : 0;
 }
 
@@ -318,6 +337,7 @@ static ff_code verify_stages(verifier *v, ff_err *err)
         const ff_mf_stage *stage = &m->stage[s];
         ff_verify_stage *out = &v->result.stage[s];
         describe(v, stage, out);
+        v->result.ok = v->result.ok && out->weights_ok;
         ff_code code = make_outputs(v, stage, err);
         for (int p = 0; p < stage->piece_count && code == FF_OK; p++)
             code = verify_piece(v, s, p, err);

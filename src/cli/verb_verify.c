@@ -34,6 +34,9 @@ static ff_code print_json(const ff_verify *v, ff_err *err)
         yyjson_mut_obj_add_str(doc, row, "split", s->split);
         yyjson_mut_obj_add_int(doc, row, "pieces", s->pieces);
         yyjson_mut_obj_add_uint(doc, row, "weights_bytes", s->weights_bytes);
+        yyjson_mut_obj_add_uint(doc, row, "pieces_weights_bytes", s->pieces_weights_bytes);
+        yyjson_mut_obj_add_uint(doc, row, "whole_weights_bytes", s->whole_weights_bytes);
+        yyjson_mut_obj_add_bool(doc, row, "weights_ok", s->weights_ok);
         yyjson_mut_obj_add_real(doc, row, "halo_flops_ratio", s->halo_flops_ratio);
         yyjson_mut_obj_add_real(doc, row, "max_abs_error", s->max_abs_error);
         yyjson_mut_obj_add_real(doc, row, "max_abs_reference", s->max_abs_reference);
@@ -45,7 +48,8 @@ static ff_code print_json(const ff_verify *v, ff_err *err)
 
 static ff_code print_text(const ff_verify *v, ff_err *err)
 {
-    ff_table *table = ff_table_new(">stage|split|>pieces|>weights|>halo|>max error|>max value");
+    ff_table *table =
+        ff_table_new(">stage|split|>pieces|>weights|>of the model's|>halo|>max error|>max value");
     char text[32];
     for (int i = 0; i < v->stage_count; i++) {
         const ff_verify_stage *s = &v->stage[i];
@@ -53,6 +57,10 @@ static ff_code print_text(const ff_verify *v, ff_err *err)
         ff_table_cell(table, "%s", s->split);
         ff_table_cell(table, "%d", s->pieces);
         ff_table_cell(table, "%s", ff_units_bytes(s->weights_bytes, text, sizeof text));
+        ff_table_cell(table, "%.2f x%s",
+                      (double)s->pieces_weights_bytes /
+                          (double)(s->whole_weights_bytes > 0 ? s->whole_weights_bytes : 1),
+                      s->weights_ok ? "" : " (TOO MANY)");
         ff_table_cell(table, "%.1f %%", s->halo_flops_ratio * 100);
         ff_table_cell(table, "%.3g", s->max_abs_error);
         ff_table_cell(table, "%.3g", s->max_abs_reference);

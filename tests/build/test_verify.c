@@ -50,6 +50,57 @@ static void networks(void **state)
     }
 }
 
+static void plan_split(model *m, const char *text)
+{
+    char hex[FF_SHA256_HEX];
+    ff_split split;
+    must(ff_split_parse(text, &split, err));
+    ff_plan_free(m->plan);
+    m->plan = NULL;
+    must(ff_plan_make_split(m->g, &split, &m->plan, err));
+    must(ff_hash_sha256_file(m->path, hex, err));
+    must(ff_plan_set_model(m->plan, m->path, hex, NULL, 0, err));
+}
+
+static void divided_weights(void **state)
+{
+    (void)state;
+    static const char *const SPLITS[] = {"channel 3", "reduce 2", "pair 2", "offload"};
+    model m;
+    model_zoo(&m, "vgg11", 8);
+    for (size_t i = 0; i < sizeof SPLITS / sizeof SPLITS[0]; i++) {
+        plan_split(&m, SPLITS[i]);
+        build_and_verify(&m, SPLITS[i]);
+    }
+    model_clean(&m);
+}
+
+/* A piece that says it holds more than its share is found out, though its answer is right. */
+static void copied_weights(void **state)
+{
+    (void)state;
+    char dir[128];
+    model m;
+    ff_manifest *manifest = NULL;
+    ff_verify v = {0};
+    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
+    model_zoo(&m, "vgg11", 8);
+    plan_split(&m, "channel 2");
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    must(ff_manifest_load(dir, &manifest, err));
+    int last = manifest->stage_count - 1;
+    assert_string_equal(manifest->stage[last].split, "channel 2");
+    manifest->stage[last].piece[1].weights_bytes *= 2;
+    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
+    assert_false(v.ok);
+    assert_false(v.stage[last].weights_ok);
+    assert_true(v.stage[0].weights_ok);
+    ff_verify_clean(&v);
+    ff_manifest_free(manifest);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
 static void random_graphs(void **state)
 {
     (void)state;
@@ -270,7 +321,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(networks),       cmocka_unit_test(random_graphs),
+        cmocka_unit_test(networks),       cmocka_unit_test(divided_weights),
+        cmocka_unit_test(copied_weights), cmocka_unit_test(random_graphs),
         cmocka_unit_test(text_detector),  cmocka_unit_test(external_data),
         cmocka_unit_test(nchwc_form),     cmocka_unit_test(given_inputs),
         cmocka_unit_test(damaged_weight), cmocka_unit_test(damaged_model),
