@@ -29,6 +29,7 @@ typedef struct ff_verify_stage {
     uint64_t weights_bytes;                             /* of the files */
     uint64_t pieces_weights_bytes, whole_weights_bytes; /* summed over the pieces; of the model's
                                                          * nodes that the stage stands for */
+    uint64_t mask_bytes;                                /* bool constants among the whole */
     bool weights_ok; /* false: the split divides weights, and the pieces hold too many */
     double halo_flops_ratio;
     double max_abs_error; /* of the stage's outputs against the whole model's same tensors */

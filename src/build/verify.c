@@ -257,7 +257,7 @@ static ff_code compare(verifier *v, const ff_mf_stage *stage, ff_tensor *referen
 
 /* FLOPs, and bytes of weights, of the whole model's nodes between what a stage reads and what it
  * makes. */
-static double whole_flops(const verifier *v, const ff_mf_stage *stage, uint64_t *weights)
+static double whole_flops(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
 {
     const ff_graph *g = v->g;
     uint8_t *wanted = ff_mem_must((size_t)g->value_count + 1);
@@ -287,10 +287,11 @@ static double whole_flops(const verifier *v, const ff_mf_stage *stage, uint64_t 
                 wanted[in] = 1;
         }
     }
-    *weights = 0;
     for (int i = 0; i < g->value_count; i++)
-        if (wanted[i] != 0 && g->values[i].kind == FF_VALUE_WEIGHT)
-            *weights += g->values[i].data.len;
+        if (wanted[i] != 0 && g->values[i].kind == FF_VALUE_WEIGHT) {
+            out->whole_weights_bytes += g->values[i].data.len;
+            out->mask_bytes += g->values[i].dtype == FF_DTYPE_BOOL ? g->values[i].data.len : 0;
+        }
     ff_mem_free(wanted);
     ff_mem_free(border);
     return flops;
@@ -300,18 +301,15 @@ static double whole_flops(const verifier *v, const ff_mf_stage *stage, uint64_t 
 static bool weights_divided(const ff_verify_stage *s)
 {
     ff_split split;
-    double small = (double)FF_SPLIT_WEIGHTS_SMALL * s->pieces;
     return ff_split_parse(s->split, &split, NULL) != FF_OK || !ff_split_divides(split.kind) ||
-           (double)s->pieces_weights_bytes <=
-               (double)s->whole_weights_bytes * FF_SPLIT_WEIGHTS_MAX + small;
+           s->pieces_weights_bytes <=
+               ff_split_weights_most(s->whole_weights_bytes, s->mask_bytes, s->pieces);
 }
 
 static void describe(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
 {
-    uint64_t weights = 0;
-    double flops = 0, whole = whole_flops(v, stage, &weights);
-    *out = (ff_verify_stage){
-        .split = stage->split, .pieces = stage->piece_count, .whole_weights_bytes = weights};
+    *out = (ff_verify_stage){.split = stage->split, .pieces = stage->piece_count};
+    double flops = 0, whole = whole_flops(v, stage, out);
     for (int p = 0; p < stage->piece_count; p++) {
         const ff_mf_piece *piece = &stage->piece[p];
         char path[PATH_MAX];

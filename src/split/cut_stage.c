@@ -58,7 +58,8 @@ static ff_code check_copies(const ff_stage_view *view, ff_err *err)
     for (int v = 0; v < view->g->value_count; v++) {
         const ff_value *value = &view->g->values[v];
         const ff_cut *c = &view->cut[v];
-        if (value->kind == FF_VALUE_WEIGHT && c->demanded) {
+        bool mask = value->dtype == FF_DTYPE_BOOL; /* every piece may have it */
+        if (value->kind == FF_VALUE_WEIGHT && c->demanded && !mask) {
             whole += value->data.len;
             copied += c->all || (c->axes == 0 && !c->once) ? value->data.len : 0;
         }

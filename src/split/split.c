@@ -24,6 +24,12 @@ bool ff_split_divides(ff_split_kind kind)
            kind == FF_SPLIT_HEADS;
 }
 
+uint64_t ff_split_weights_most(uint64_t whole, uint64_t masks, int pieces)
+{
+    return (uint64_t)((double)whole * FF_SPLIT_WEIGHTS_MAX) +
+           (uint64_t)FF_SPLIT_WEIGHTS_SMALL * (uint64_t)pieces + masks * (uint64_t)(pieces - 1);
+}
+
 const char *ff_split_text(const ff_split *split, char *text, size_t size)
 {
     if (split->kind == FF_SPLIT_GRID) {

@@ -59,12 +59,16 @@ typedef struct ff_pieces {
     ff_piece *piece;
     uint64_t whole_flops; /* of the stage unsplit: sum of the pieces' / this - 1 = halo overhead */
     uint64_t whole_weight_bytes; /* that the stage unsplit reads, each once */
+    uint64_t whole_mask_bytes;   /* of them, bool constants */
 } ff_pieces;
 
 /* Pieces of a stage whose weights are divided hold at most this, times the stage's, in all... */
 #define FF_SPLIT_WEIGHTS_MAX 1.02
 /* ...and so many bytes a piece more: shapes, scalars, small norms. */
 #define FF_SPLIT_WEIGHTS_SMALL 2048u
+/* The bound from both: masks are the bytes of bool constants among the whole, such as a causal
+ * mask; each piece may have them. */
+uint64_t ff_split_weights_most(uint64_t whole, uint64_t masks, int pieces);
 bool ff_split_divides(ff_split_kind kind); /* weights: channel, reduce, pair, heads */
 
 /* "local", "offload", "grid 2x2", "batch 2", "channel 4", "reduce 2", "pair 4", "heads 4" (N from 2

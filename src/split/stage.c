@@ -176,13 +176,14 @@ ff_code ff_stage_check(const ff_graph *g, const ff_stage *stage, ff_err *err)
 /* Weights that a split divides are not copied. */
 static ff_code check_weights(const ff_stage *stage, const ff_pieces *pieces, ff_err *err)
 {
-    uint64_t held = 0, small = (uint64_t)pieces->count * FF_SPLIT_WEIGHTS_SMALL;
+    uint64_t held = 0;
     char text[64];
     for (int i = 0; i < pieces->count; i++) {
         held += pieces->piece[i].weight_bytes;
     }
-    double most = (double)pieces->whole_weight_bytes * FF_SPLIT_WEIGHTS_MAX + (double)small;
-    if (ff_split_divides(stage->split.kind) && (double)held > most) {
+    uint64_t most =
+        ff_split_weights_most(pieces->whole_weight_bytes, pieces->whole_mask_bytes, pieces->count);
+    if (ff_split_divides(stage->split.kind) && held > most) {
         return ff_err_set(err, FF_UNSUPPORTED,
                           "the pieces of %s hold %llu bytes of weights, of a stage with %llu; "
                           "expected at most %.2f times as many",
@@ -218,6 +219,10 @@ ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out,
         }
     }
     pieces.whole_weight_bytes = ff_graph_range_weight_bytes(g, stage->begin, stage->end);
+    for (int v = 0; v < g->value_count; v++) {
+        bool mask = g->values[v].kind == FF_VALUE_WEIGHT && g->values[v].dtype == FF_DTYPE_BOOL;
+        pieces.whole_mask_bytes += mask && view.cut[v].demanded ? g->values[v].data.len : 0;
+    }
     code = check_weights(stage, &pieces, err);
     if (code != FF_OK) {
         goto fail;
