@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "cli/libraries.h"
 #include "cli/session.h"
 #include "local/local.h"
 
@@ -30,7 +31,8 @@ static const ff_flag FLAGS[] = {
     {"idle", "TIME", "an instance without work ends after it (default 5m)", false},
     {"data", "DIR", "keep objects in this folder (default: in memory)", false},
     {"objects", "SIZE", "bytes of all objects together (default 4GiB)", false},
-    {"package-limit", NULL, "refuse functions over Lambda's 250 MB, unzipped", false},
+    {"package-limit", NULL,
+     "refuse functions over Lambda's 250 MiB: pieces, program and its libraries", false},
     {0},
 };
 
@@ -164,9 +166,12 @@ static ff_code run(const ff_args *args, ff_err *err)
     ff_manifest *bundles[MAX_BUNDLES] = {0};
     char program[PATH_MAX];
     int count = 0;
+    ff_arena *arena = ff_arena_new();
     ff_code code = read_options(args, &options, err);
     if (!code)
         code = find_program(program, err);
+    if (!code)
+        code = ff_cli_libraries(program, arena, &options.libraries, err);
     for (; !code && count < args->positional_count; count++)
         code = ff_manifest_load(args->positional[count], &bundles[count], err);
     options.bundles = (const ff_manifest *const *)bundles;
@@ -176,6 +181,7 @@ static ff_code run(const ff_args *args, ff_err *err)
         code = serve(args, &options, (const ff_manifest *const *)bundles, count, err);
     for (int i = 0; i < count; i++)
         ff_manifest_free(bundles[i]);
+    ff_arena_free(arena);
     return code;
 }
 

@@ -106,6 +106,18 @@ lacks unwritten-session 'endpoint http://127.0.0.1:' unwritten.out
 lacks unwritten-session 'infer will need the exports' unwritten.log
 check unwritten-ends 0 down
 
+# the package's limit counts program and libraries: a bundle that keeps under it alone is refused
+cp -r whole heavy
+weights=$(find heavy -name weights.bin | head -1)
+truncate -s $((262144000 - $(stat -c %s "$build/fanfold-function") - 10000000)) "$weights"
+check package-limit 9 fanfold up heavy --package-limit
+lacks package-limit 'whole-master has ' err
+lacks package-limit 'at most 262144000 are allowed' err
+rm -rf heavy
+up_with light XDG_RUNTIME_DIR="$work/light" fanfold up whole --package-limit
+lacks package-limit-kept 'endpoint http' light.out
+check light-ends 0 down
+
 # every policy gives the whole model's answer, and leaves nothing behind
 check reference 0 fanfold infer --deployment whole --random 7 -o ref
 check wrong-reference 0 fanfold infer --deployment whole --random 8 -o other
