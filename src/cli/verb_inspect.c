@@ -9,6 +9,7 @@
 static const ff_flag FLAGS[] = {
     {"shape", "NAME=DIMS", "shape of an input with symbolic dimensions, x=1,3,640,640", true},
     {"grid", "RxC", "the grid to try on each node (default 2x2)", false},
+    {"split", "SPLIT", "another split to try on each node, such as 'channel 4'", false},
     {"nodes", NULL, "list every node, not only the summary", false},
     {0},
 };
@@ -23,6 +24,24 @@ static verdict try_node(const ff_graph *g, int node, const ff_split *split)
     verdict v = {0};
     v.passes = ff_split_passes(g, node, split, v.why, sizeof v.why);
     return v;
+}
+
+/* The kinds of splits that pass the node alone (pair, heads: it could be in a stage of them). */
+static const char *const TRIED[] = {"grid 2x2", "batch 2", "channel 2",
+                                    "reduce 2", "pair 2",  "heads 2"};
+#define TRIED_COUNT (sizeof TRIED / sizeof TRIED[0])
+
+static bool kind_passes(const ff_graph *g, int node, size_t kind)
+{
+    ff_split split;
+    char why[256];
+    return ff_split_parse(TRIED[kind], &split, NULL) == FF_OK &&
+           ff_split_passes(g, node, &split, why, sizeof why);
+}
+
+static int kind_name_length(size_t kind)
+{
+    return (int)strcspn(TRIED[kind], " ");
 }
 
 static void add_tensors(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *name,
@@ -65,6 +84,10 @@ static ff_code print_json(const ff_graph *g, const ff_split *split, ff_err *err)
         yyjson_mut_obj_add_bool(doc, row, "passes", v.passes);
         if (!v.passes)
             yyjson_mut_obj_add_strcpy(doc, row, "why", v.why);
+        yyjson_mut_val *kinds = yyjson_mut_obj_add_arr(doc, row, "splits");
+        for (size_t k = 0; k < TRIED_COUNT; k++)
+            if (kind_passes(g, n, k))
+                yyjson_mut_arr_add_strncpy(doc, kinds, TRIED[k], (size_t)kind_name_length(k));
     }
     ff_code code = ff_cli_print_json(doc, err);
     yyjson_mut_doc_free(doc);
@@ -87,7 +110,7 @@ static ff_code print_tensors(ff_buf *out, const char *what, const ff_graph *g, c
 
 static ff_code print_nodes(ff_buf *out, const ff_graph *g, const ff_split *split, ff_err *err)
 {
-    ff_table *table = ff_table_new(">node|op|name|output|>MFLOPs|split");
+    ff_table *table = ff_table_new(">node|op|name|output|>MFLOPs|splits|why not");
     char shape[128];
     for (int n = 0; n < g->node_count; n++) {
         const ff_node *node = &g->nodes[n];
@@ -99,7 +122,13 @@ static ff_code print_nodes(ff_buf *out, const ff_graph *g, const ff_split *split
         ff_table_cell(table, "%s",
                       v && v->has_shape ? ff_shape_text(&v->shape, shape, sizeof shape) : "?");
         ff_table_cell(table, "%.2f", (double)ff_node_flops(g, n) / 1e6);
-        ff_table_cell(table, "%s", pass.passes ? "yes" : pass.why);
+        char kinds[128] = "";
+        for (size_t k = 0, used = 0; k < TRIED_COUNT; k++)
+            if (kind_passes(g, n, k))
+                used += (size_t)snprintf(kinds + used, sizeof kinds - used, "%s%.*s",
+                                         used > 0 ? " " : "", kind_name_length(k), TRIED[k]);
+        ff_table_cell(table, "%s", kinds[0] != '\0' ? kinds : "none");
+        ff_table_cell(table, "%s", pass.passes ? "" : pass.why);
     }
     ff_code code = ff_table_emit(table, out, err);
     ff_table_free(table);
@@ -182,6 +211,10 @@ static ff_code run(const ff_args *args, ff_err *err)
         snprintf(text, sizeof text, "grid %s", ff_args_value(args, "grid"));
         code = ff_split_parse(text, &split, err);
     }
+    if (!code && ff_args_has(args, "split"))
+        code = ff_args_has(args, "grid")
+                   ? ff_err_set(err, FF_USAGE, "--split says what --grid says: give one")
+                   : ff_split_parse(ff_args_value(args, "split"), &split, err);
     if (!code)
         code = ff_onnx_load(args->positional[0], shapes.shape, shapes.count, &g, err);
     if (!code)
@@ -193,9 +226,11 @@ static ff_code run(const ff_args *args, ff_err *err)
 
 const ff_verb ff_verb_inspect = {
     "inspect",
-    "inspect M.onnx [--shape NAME=DIMS] [--grid RxC] [--nodes]",
+    "inspect M.onnx [--shape NAME=DIMS] [--grid RxC] [--split SPLIT] [--nodes]",
     "show a model's nodes, shapes, weights and FLOPs, and where it can be split",
-    "A node that a grid cannot pass is shown with the reason; such nodes run on the master.",
+    "A node that the split cannot pass is shown with the reason; such nodes run on the master.\n"
+    "--nodes tells of each node which kinds of splits pass it (N = 2): grid, batch, channel,\n"
+    "reduce; pair and heads where it could be part of a stage of them.",
     FLAGS,
     1,
     1,

@@ -118,6 +118,9 @@ const char *ff_op_fresh_name(const ff_graph *g, const ff_graph *p, const char *b
 /* The table, for docs and inspect: number of ops, and each one's name and what it passes. */
 int ff_op_count(void);
 const char *ff_op_name(int index);
+bool ff_op_is_layer(int index);       /* are its weights divided by channel, or by columns */
+bool ff_op_is_sum(int index);         /* can pieces have parts of its sum */
+bool ff_op_is_linear(int index);      /* does it pass parts of a sum on */
 const char *ff_op_summary(int index); /* "H, W: window", "all axes: same" ... */
 
 #endif

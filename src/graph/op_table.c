@@ -57,3 +57,21 @@ const char *ff_op_summary(int index)
     const ff_op_entry *e = entry_at(index);
     return e == NULL ? NULL : e->summary;
 }
+
+bool ff_op_is_layer(int index)
+{
+    const ff_op_entry *e = entry_at(index);
+    return e != NULL && e->dense_axis != NULL;
+}
+
+bool ff_op_is_sum(int index)
+{
+    const ff_op_entry *e = entry_at(index);
+    return e != NULL && e->sum_axis != NULL;
+}
+
+bool ff_op_is_linear(int index)
+{
+    const ff_op_entry *e = entry_at(index);
+    return e != NULL && e->linear != NULL;
+}

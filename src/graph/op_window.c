@@ -153,12 +153,6 @@ static int channel_sum(const ff_op_at *at, int input)
     return input <= 1 ? 1 : bias ? FF_SUM_ONCE : FF_SUM_WHOLE;
 }
 
-static ff_linear average_linear(const ff_op_at *at, int input)
-{
-    bool average = ff_node_is(at->node, "AveragePool");
-    return average ? ff_op_linear_data(at, input) : FF_LINEAR_NO;
-}
-
 static bool window_passes(const ff_op_at *at, int axis, char *why, size_t size)
 {
     window w;
@@ -276,10 +270,10 @@ static ff_axis_map space_to_depth_map(const ff_op_at *at, int axis, int input)
                          .extent = block};
 }
 
-#define POOL(op)                                                                                   \
+#define POOL(op, linearity)                                                                        \
     {                                                                                              \
         .name = op, .summary = "batch, channels; map: window", .passes = window_passes,            \
-        .map = window_map, .emit = window_emit, .linear = average_linear                           \
+        .map = window_map, .emit = window_emit, .linear = linearity                                \
     }
 #define CONVOLUTION(op, sums)                                                                      \
     {                                                                                              \
@@ -290,9 +284,9 @@ static ff_axis_map space_to_depth_map(const ff_op_at *at, int axis, int input)
 const ff_op_entry ff_ops_window[] = {CONVOLUTION("Conv", channel_sum),
                                      CONVOLUTION("ConvInteger", channel_sum),
                                      CONVOLUTION("QLinearConv", NULL),
-                                     POOL("MaxPool"),
-                                     POOL("AveragePool"),
-                                     POOL("LpPool"),
+                                     POOL("MaxPool", NULL),
+                                     POOL("AveragePool", ff_op_linear_data),
+                                     POOL("LpPool", NULL),
                                      {.name = "SpaceToDepth",
                                       .summary = "batch; map: window",
                                       .passes = space_to_depth_passes,
