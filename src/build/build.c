@@ -3,10 +3,12 @@
  */
 #include "build/build.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "build/build_int.h"
+
+#define PARTIAL ".partial-"
 
 /* Where a bundle goes. */
 typedef struct place {
@@ -34,7 +39,7 @@ static ff_code find_place(const char *dir, place *p, ff_err *err)
                           PATH_MAX - 33, len);
     memcpy(p->dir, dir, len);
     p->dir[len] = '\0';
-    snprintf(p->temp, sizeof p->temp, "%s.partial-%d", p->dir, (int)getpid());
+    snprintf(p->temp, sizeof p->temp, "%s" PARTIAL "%d", p->dir, (int)getpid());
     ff_code code = ff_path_join(p->dir, "manifest.json", manifest, err);
     if (code != FF_OK)
         return code;
@@ -43,6 +48,24 @@ static ff_code find_place(const char *dir, place *p, ff_err *err)
         return ff_err_at(err, FF_CONFLICT, p->dir, 0,
                          "exists and is no bundle (it has no manifest.json)");
     return FF_OK;
+}
+
+/* Removes what builds of this bundle left that were killed. */
+static void remove_stale(const place *p)
+{
+    char parent[PATH_MAX], path[PATH_MAX], start[PATH_MAX];
+    int len = snprintf(start, sizeof start, "%s" PARTIAL, ff_path_base(p->dir));
+    DIR *folder = ff_path_dir(p->dir, parent, NULL) == FF_OK ? opendir(parent) : NULL;
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        int64_t pid = 0;
+        if (strncmp(entry->d_name, start, (size_t)len) == 0 &&
+            ff_units_parse_int(entry->d_name + len, 1, INT_MAX, &pid, NULL) == FF_OK &&
+            kill((pid_t)pid, 0) != 0 && errno == ESRCH &&
+            ff_path_join(parent, entry->d_name, path, NULL) == FF_OK)
+            (void)ff_dir_remove(path, NULL);
+    }
+    if (folder != NULL)
+        closedir(folder);
 }
 
 /* A bundle that is replaced changes places with the new one, and then goes. */
@@ -190,6 +213,7 @@ static ff_code write_manifest(const ff_build *b, ff_err *err)
 
 static ff_code build_all(ff_build *b, const place *p, const char *deployment, ff_err *err)
 {
+    remove_stale(p);
     ff_code code = ff_dir_make(p->temp, err);
     if (code == FF_OK)
         code = describe(b, p, deployment, err);
@@ -211,10 +235,19 @@ static ff_code check_model(const ff_graph *g, ff_err *err)
     for (int i = 0; i < g->input_count + g->output_count; i++) {
         bool in = i < g->input_count;
         const ff_value *value = &g->values[in ? g->inputs[i] : g->outputs[i - g->input_count]];
+        const char *what = in ? "input" : "output";
+        if (value->dtype == FF_DTYPE_STRING)
+            return ff_err_set(err, FF_UNSUPPORTED,
+                              "%s '%.128s' holds strings, which do not travel; let the model begin "
+                              "and end with numbers",
+                              what, value->name);
+        uint64_t elems = 0;
+        if (value->has_shape && ff_shape_elems(&value->shape, &elems, NULL) == FF_OK && elems == 0)
+            return ff_err_set(err, FF_UNSUPPORTED, "%s '%.128s' is empty", what, value->name);
         if (!value->has_shape || ff_dtype_bytes(value->dtype) == 0)
             return ff_err_set(err, FF_UNSUPPORTED,
-                              "%s '%.128s' has no fixed shape and type; a bundle needs both",
-                              in ? "input" : "output", value->name);
+                              "%s '%.128s' has no fixed shape and type; a bundle needs both", what,
+                              value->name);
     }
     return FF_OK;
 }

@@ -15,11 +15,14 @@ typedef struct ff_build_options {
     const char *preprocess_json; /* NULL = none */
     /* Called before each piece: done of all. NULL = silent. */
     void (*progress)(void *user, int done, int all, const char *what);
+    /* Asked before each piece: true ends the build with FF_CANCELLED. NULL = never. */
+    bool (*stop)(void *user);
     void *user;
 } ff_build_options;
 
-/* Writes the bundle to a temporary neighbour of dir and renames it; an existing bundle there is
- * replaced only if it is one (holds manifest.json). */
+/* Writes the bundle to a temporary neighbour of dir ("DIR.partial-PID") and renames it; an existing
+ * bundle there is replaced only if it is one (holds manifest.json). Neighbours that processes left
+ * which are gone are removed. */
 ff_code ff_build_bundle(const ff_plan *plan, const ff_graph *g, ff_engine *engine, const char *dir,
                         const ff_build_options *options, ff_err *err);
 

@@ -76,14 +76,19 @@ static ff_code write_plain(stage_at *at, ff_err *err)
     return code;
 }
 
-static void tell(stage_at *at, int piece)
+/* Between two pieces: may it go on, and who wants to know? */
+static ff_code begin_piece(stage_at *at, int piece, ff_err *err)
 {
     const ff_build *b = at->b;
+    if (b->options->stop != NULL && b->options->stop(b->options->user))
+        return ff_err_set(err, FF_CANCELLED, "interrupted after %d of %d pieces", b->piece_done,
+                          b->piece_all);
     if (b->options->progress == NULL)
-        return;
+        return FF_OK;
     char what[128];
     snprintf(what, sizeof what, "stage %d (%s), piece %d", at->number, at->out->split, piece);
     b->options->progress(b->options->user, at->b->piece_done, b->piece_all, what);
+    return FF_OK;
 }
 
 /* Tiles share their weights, and the file; where weights are divided a function gets only its own.
@@ -136,8 +141,9 @@ static ff_code rewrite(stage_at *at, int i, const char *optimised, ff_weights *w
 static ff_code store_piece(stage_at *at, int i, ff_weights *weights, ff_err *err)
 {
     char plain[PATH_MAX], optimised[PATH_MAX], data[PATH_MAX];
-    tell(at, i);
-    ff_code code = plain_path(at, i, plain, err);
+    ff_code code = begin_piece(at, i, err);
+    if (code == FF_OK)
+        code = plain_path(at, i, plain, err);
     if (code == FF_OK)
         code = ff_path_join(at->work, STORED_MODEL, optimised, err);
     if (code == FF_OK)

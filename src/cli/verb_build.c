@@ -1,4 +1,5 @@
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "base/units.h"
 #include "build/build.h"
 #include "cli/cli.h"
+#include "client/image.h"
 
 #define MAX_PREPROCESS_BYTES ((size_t)64 << 10)
 
@@ -102,17 +104,76 @@ static ff_code print_bundle(const ff_args *args, const char *dir, double ms, ff_
     return code;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static bool is_interrupted(void *user)
+{
+    (void)user;
+    return interrupted != 0;
+}
+
+/* The first signal ends the build after the piece that is being made, so that nothing is left; a
+ * second one ends the process at once. What the shell had ignored stays so. */
+static void catch_signals(void)
+{
+    static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof *SIGNALS; i++) {
+        struct sigaction old, now = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+        if (!sigaction(SIGNALS[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(SIGNALS[i], &now, NULL);
+    }
+}
+
+/* Can pictures become that input of the model? */
+static ff_code check_preprocess(const char *json, const char *path, const ff_graph *g, ff_err *err)
+{
+    yyjson_doc *doc = NULL;
+    ff_preprocess p = {0};
+    char found[128];
+    ff_code code = ff_json_parse(ff_bytes_of(json, strlen(json)), &doc, err);
+    if (!code)
+        code = ff_preprocess_parse(yyjson_doc_get_root(doc), &p, err);
+    yyjson_doc_free(doc);
+    const ff_value *input = NULL;
+    for (int i = 0; !code && i < g->input_count; i++)
+        if (p.input[0] ? !strcmp(g->values[g->inputs[i]].name, p.input) : g->input_count == 1)
+            input = &g->values[g->inputs[i]];
+    if (!code && !input)
+        code =
+            ff_err_set(err, FF_FORMAT,
+                       "preprocess: wanted \"input\" to be one of %d inputs ('%.100s', ...), "
+                       "found '%.100s'",
+                       g->input_count, g->input_count ? g->values[g->inputs[0]].name : "", p.input);
+    ff_shape want = {4, {1, 3, p.height, p.width}};
+    if (!code && (input->dtype != FF_DTYPE_F32 || !ff_shape_equal(&input->shape, &want)))
+        code = ff_err_set(err, FF_FORMAT,
+                          "preprocess: \"size\" makes float32 1x3x%dx%d, but input '%.100s' is %s "
+                          "%s",
+                          p.height, p.width, input->name, ff_dtype_name(input->dtype),
+                          ff_shape_text(&input->shape, found, sizeof found));
+    ff_err_in_file(code ? err : NULL, path);
+    return code;
+}
+
 static ff_code run(const ff_args *args, ff_err *err)
 {
     const char *dir = NULL, *pre = ff_args_value(args, "preprocess");
     ff_build_options options = {.deployment = ff_args_value(args, "name"),
-                                .progress = ff_cli_progress};
+                                .progress = ff_cli_progress,
+                                .stop = is_interrupted};
     ff_plan *plan = NULL;
     ff_graph *g = NULL;
     ff_engine *engine = NULL;
     ff_buf preprocess;
     ff_buf_init(&preprocess, 0);
     int64_t begin = ff_clock_now_ns();
+    catch_signals();
     ff_code code = ff_args_required(args, "output", &dir, err);
     if (!code)
         code = parse_form(args, &options.form, err);
@@ -124,6 +185,8 @@ static ff_code run(const ff_args *args, ff_err *err)
     }
     if (!code)
         code = load_plan(args->positional[0], &plan, &g, err);
+    if (!code)
+        code = pre ? check_preprocess(options.preprocess_json, pre, g, err) : FF_OK;
     if (!code)
         code = ff_engine_new(0, &engine, err);
     if (!code)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static ff_engine *engine;
 
@@ -173,9 +174,80 @@ static int tear_down(void **state)
     return ff_dir_remove(test_dir(), NULL) == FF_OK ? 0 : -1;
 }
 
+/* Asked once a piece; says stop when so many were asked. */
+static bool stop_at(void *user)
+{
+    int *left = user;
+    return (*left)-- == 0;
+}
+
+/* Stopped before any piece: nothing is left, and an older bundle stays. */
+static void stops_and_leaves_nothing(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128];
+    model_zoo(&m, "wrn34-1", 16);
+    model_plan(&m, "grid", 1, 2, 2);
+    snprintf(dir, sizeof dir, "%s/stopped", test_dir());
+    for (int at = 0; at < 5; at++) { /* two stages of two, and the rest */
+        int left = at;
+        char text[64];
+        ff_err told = {0};
+        const ff_build_options options = {.stop = stop_at, .user = &left};
+        assert_int_equal(ff_build_bundle(m.plan, m.g, engine, dir, &options, &told), FF_CANCELLED);
+        snprintf(text, sizeof text, "after %d of 5 pieces", at);
+        assert_non_null(strstr(told.message, text));
+        assert_int_equal(entries(test_dir()), 1); /* the model alone */
+    }
+    int left = 5;
+    const ff_build_options options = {.stop = stop_at, .user = &left};
+    must(ff_build_bundle(m.plan, m.g, engine, dir, &options, err));
+    left = 1;
+    assert_int_equal(ff_build_bundle(m.plan, m.g, engine, dir, &options, NULL), FF_CANCELLED);
+    assert_int_equal(entries(test_dir()), 2);
+    ff_manifest *manifest = NULL;
+    must(ff_manifest_load(dir, &manifest, err));
+    ff_manifest_free(manifest);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
+/* What a killed build left goes; what a living one writes, and what only looks like it, stays. */
+static void removes_stale_neighbours(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128], dead[300], alive[300], other[300];
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    model_zoo(&m, "wrn34-1", 16);
+    model_plan(&m, "single", 0, 0, 0);
+    snprintf(dir, sizeof dir, "%s/b", test_dir());
+    snprintf(dead, sizeof dead, "%s.partial-%d", dir, (int)pid);
+    snprintf(alive, sizeof alive, "%s.partial-%d", dir, (int)getppid());
+    snprintf(other, sizeof other, "%s.partial-%dx", dir, (int)pid);
+    must(ff_dir_make(dead, err));
+    write_text(dead, "weights.bin", "half");
+    must(ff_dir_make(alive, err));
+    must(ff_dir_make(other, err));
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    assert_false(ff_file_exists(dead));
+    assert_true(ff_file_exists(alive));
+    assert_true(ff_file_exists(other));
+    must(ff_dir_remove(alive, err));
+    must(ff_dir_remove(other, err));
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stops_and_leaves_nothing),
+        cmocka_unit_test(removes_stale_neighbours),
         cmocka_unit_test(contents),
         cmocka_unit_test(replaces_bundles_only),
         cmocka_unit_test(refusals),
