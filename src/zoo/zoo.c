@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "graph/onnx.h"
@@ -241,6 +242,7 @@ ff_code ff_zoo_info_at(int index, ff_zoo_info *out, ff_err *err)
 static ff_code write_outside(const ff_graph *g, const char *path, ff_err *err)
 {
     ff_out *out = NULL;
+    bool committed = false;
     ff_buf model;
     ff_buf_init(&model, 0);
     char *data = ff_mem_must_printf("%s.data", path);
@@ -259,9 +261,12 @@ static ff_code write_outside(const ff_graph *g, const char *path, ff_err *err)
     if (code == FF_OK) {
         code = ff_out_commit(out, err);
         out = NULL;
+        committed = code == FF_OK;
     }
     if (code == FF_OK)
         code = ff_file_write(path, ff_buf_view(&model), err);
+    if (code != FF_OK && committed)
+        (void)unlink(data); /* nobody refers to it */
     ff_out_abort(out);
     ff_buf_clean(&model);
     ff_mem_free(places);
