@@ -92,7 +92,8 @@ ff_code ff_weights_add(ff_weights *w, const ff_graph *g, ff_onnx_place *places, 
 {
     for (int v = 0; v < g->value_count; v++) {
         const ff_value *value = &g->values[v];
-        if (value->kind != FF_VALUE_WEIGHT || value->data.len < OUTSIDE_MIN_BYTES)
+        if (value->kind != FF_VALUE_WEIGHT || value->data.len < OUTSIDE_MIN_BYTES ||
+            value->dtype == FF_DTYPE_STRING) /* whose bytes are fields of the model */
             continue;
         ff_code code = add_one(w, value->data, &places[v], err);
         if (code != FF_OK) {

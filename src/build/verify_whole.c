@@ -51,7 +51,8 @@ static bool places_inside(const ff_graph *g, ff_onnx_place *places)
 {
     for (int v = 0; v < g->value_count; v++) {
         ff_bytes data = g->values[v].data;
-        if (g->values[v].kind != FF_VALUE_WEIGHT || data.len < OUTSIDE_MIN_BYTES)
+        if (g->values[v].kind != FF_VALUE_WEIGHT || data.len < OUTSIDE_MIN_BYTES ||
+            g->values[v].dtype == FF_DTYPE_STRING)
             continue;
         uintptr_t start = g->map_count > 0 ? (uintptr_t)g->maps[0].data : 0;
         uintptr_t at = (uintptr_t)data.data;

@@ -135,16 +135,17 @@ ff_code ff_graph_add_weight(ff_graph *g, const char *name, ff_dtype dtype, const
                             ff_bytes data, int *value, ff_err *err)
 {
     size_t bytes = 0;
-    if (ff_dtype_bytes(dtype) == 0) {
+    bool strings = dtype == FF_DTYPE_STRING;
+    if (ff_dtype_bytes(dtype) == 0 && !strings) {
         return ff_err_set(err, FF_UNSUPPORTED, "weight '%s' has elements of type %s", name,
                           ff_dtype_name(dtype));
     }
-    ff_code code = ff_shape_bytes(shape, dtype, &bytes, err);
+    ff_code code = ff_shape_bytes(shape, strings ? FF_DTYPE_U8 : dtype, &bytes, err);
     if (code != FF_OK) {
         ff_err_wrap(err, "weight '%s'", name);
         return code;
     }
-    if (data.len != bytes) {
+    if (data.len != bytes && !strings) {
         char text[128];
         return ff_err_set(err, FF_FORMAT, "weight '%s' is %s %s, %zu bytes, but its data has %zu",
                           name, ff_dtype_name(dtype), ff_shape_text(shape, text, sizeof text),

@@ -29,7 +29,9 @@ typedef struct ff_value {
     bool has_shape; /* shape is known and all dims are fixed */
     ff_shape shape;
     int producer;  /* node index, or FF_NO_NODE */
-    ff_bytes data; /* a weight's elements: row-major, little-endian, exact length */
+    /* A weight's elements: row-major, little-endian, exact length. Of strings: TensorProto's fields
+     * string_data as they are stored; only ONNX Runtime reads them. */
+    ff_bytes data;
     /* Small integer tensors whose elements are known (shape arithmetic): folded by
      * ff_graph_infer; NULL where not known. shape gives the count. */
     const int64_t *known;
@@ -98,6 +100,7 @@ typedef struct ff_graph {
     int *outputs;
     int map_count; /* files that weights are views of */
     ff_map *maps;
+    bool widened;       /* was bfloat16 in the file, is float32 */
     ff_bytes functions; /* the model's FunctionProtos, as fields of a ModelProto, as they were */
     /* private to graph/ */
     struct ff_graph_index *index;

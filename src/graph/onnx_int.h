@@ -50,6 +50,14 @@ ff_dtype ff_onnx_dtype(int32_t data_type);
  * how messages call it: "weight 'w'". FF_UNSUPPORTED for types that graphs cannot hold. */
 ff_code ff_onnx_tensor(ff_onnx_reader *r, const Onnx__TensorProto *t, const char *what,
                        ff_dtype *dtype, ff_shape *shape, ff_bytes *data);
+/* onnx_weight.c: the string_data fields of a tensor of elems strings; a block of the graph's. */
+ff_code ff_onnx_strings(ff_onnx_reader *r, const Onnx__TensorProto *t, const char *what,
+                        uint64_t elems, ff_bytes *data);
+/* A sparse tensor as a dense one; FF_LIMIT where that is too large. */
+ff_code ff_onnx_sparse(ff_onnx_reader *r, const Onnx__SparseTensorProto *p, const char *what,
+                       ff_dtype *dtype, ff_shape *shape, ff_bytes *data);
+/* onnx_widen.c: makes a graph with bfloat16 weights a float32 one, before it is sealed. */
+ff_code ff_onnx_widen(ff_onnx_reader *r);
 void ff_onnx_reader_clean(ff_onnx_reader *r);
 
 /* Adds the graph's inputs (but initializers), their shapes fixed after shapes[]; tells node

@@ -105,19 +105,21 @@ static ff_code read_opsets(ff_onnx_reader *r, const Onnx__ModelProto *model)
 
 static ff_code read_initializers(ff_onnx_reader *r, const Onnx__GraphProto *p)
 {
-    if (p->n_sparse_initializer > 0) {
-        return ff_err_set(r->err, FF_UNSUPPORTED, "the model has %zu sparse initializers",
-                          p->n_sparse_initializer);
-    }
-    for (size_t i = 0; i < p->n_initializer; i++) {
-        const Onnx__TensorProto *t = p->initializer[i];
+    for (size_t i = 0; i < p->n_initializer + p->n_sparse_initializer; i++) {
+        const Onnx__SparseTensorProto *s =
+            i < p->n_initializer ? NULL : p->sparse_initializer[i - p->n_initializer];
+        const Onnx__TensorProto *t = s == NULL ? p->initializer[i] : s->values;
+        if (t == NULL) {
+            return ff_err_set(r->err, FF_FORMAT, "a sparse weight has no values");
+        }
         char what[300];
         ff_dtype dtype;
         ff_shape shape;
         ff_bytes data;
         int v;
         snprintf(what, sizeof what, "weight '%.250s'", text_of(t->name));
-        ff_code code = ff_onnx_tensor(r, t, what, &dtype, &shape, &data);
+        ff_code code = s == NULL ? ff_onnx_tensor(r, t, what, &dtype, &shape, &data)
+                                 : ff_onnx_sparse(r, s, what, &dtype, &shape, &data);
         if (code == FF_OK) {
             code = ff_graph_add_weight(r->g, text_of(t->name), dtype, &shape, data, &v, r->err);
         }
@@ -438,6 +440,7 @@ static ff_code convert(ff_onnx_reader *r, const Onnx__ModelProto *model,
     }
     if (code == FF_OK) {
         ff_onnx_hints(r, p);
+        code = ff_onnx_widen(r);
     }
     return code;
 }

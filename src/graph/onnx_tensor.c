@@ -392,7 +392,8 @@ ff_code ff_onnx_tensor(ff_onnx_reader *r, const Onnx__TensorProto *p, const char
         return ff_err_set(r->err, FF_FORMAT, "%s has no element type", what);
     }
     t.dtype = ff_onnx_dtype(p->data_type);
-    if (ff_dtype_bytes(t.dtype) == 0 || p->segment != NULL) {
+    bool strings = t.dtype == FF_DTYPE_STRING;
+    if ((ff_dtype_bytes(t.dtype) == 0 && !strings) || p->segment != NULL) {
         return ff_err_set(r->err, FF_UNSUPPORTED, "%s has the element type %d%s", what,
                           p->data_type, p->segment != NULL ? " in segments" : "");
     }
@@ -408,7 +409,7 @@ ff_code ff_onnx_tensor(ff_onnx_reader *r, const Onnx__TensorProto *p, const char
                               (long long)s.dim[i]);
         }
     }
-    ff_code code = ff_shape_bytes(&s, t.dtype, &t.bytes, r->err);
+    ff_code code = ff_shape_bytes(&s, strings ? FF_DTYPE_U8 : t.dtype, &t.bytes, r->err);
     if (code == FF_OK) {
         code = ff_shape_elems(&s, &t.elems, r->err);
     }
@@ -417,7 +418,10 @@ ff_code ff_onnx_tensor(ff_onnx_reader *r, const Onnx__TensorProto *p, const char
         return code;
     }
     ff_bytes found = {0};
-    if (p->has_data_location && p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
+    if (strings) {
+        code = ff_onnx_strings(r, p, what, t.elems, &found);
+    } else if (p->has_data_location &&
+               p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
         code = read_external(&t, &found);
     } else if (p->has_raw_data) {
         code = read_marked(&t, &found);

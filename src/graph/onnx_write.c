@@ -115,6 +115,10 @@ static ff_code put_weight(writer *w, int v)
     if (code != FF_OK) {
         return code;
     }
+    if (value->dtype == FF_DTYPE_STRING) { /* its fields, as they are */
+        code = ff_buf_append(&w->scratch, value->data.data, value->data.len, w->err);
+        return code != FF_OK ? code : put_message(w, &w->head, 5, &w->scratch);
+    }
     if (w->location == NULL || w->places == NULL || w->places[v].length == 0) {
         return put_inside(w, value->data);
     }

@@ -57,7 +57,7 @@ static void a_weight_has_the_length_of_its_shape(void **state)
         {FF_DTYPE_F32, {2, {0, 2}}, 0, FF_OK},
         {FF_DTYPE_F32, {1, {-1}}, 4, FF_FORMAT},
         {FF_DTYPE_F32, {3, {INT64_MAX, INT64_MAX, 4}}, 4, FF_LIMIT},
-        {FF_DTYPE_STRING, {1, {1}}, 1, FF_UNSUPPORTED},
+        {(ff_dtype)15, {1, {1}}, 1, FF_UNSUPPORTED},
     };
     static const uint8_t data[64];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
