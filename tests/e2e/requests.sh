@@ -162,6 +162,12 @@ lacks wrong-shape 'wanted float32 1x3x224x224, found float32 1x1000' err
 head -c 1000 ref/output.npy > cut.npy
 check truncated-npy 3 fanfold infer --deployment net --input cut.npy
 lacks truncated-npy cut.npy err
+{ cat ref/output.npy; echo more; } > long.npy
+check overlong-npy 3 fanfold infer --deployment net --input long.npy
+lacks overlong-npy long.npy err
+{ printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 3, 224, 224), }"; head -c 1204224 /dev/zero; } > double.npy
+check wrong-dtype 3 fanfold infer --deployment net --input double.npy
+lacks wrong-dtype 'wanted float32 1x3x224x224, found float64 1x3x224x224' err
 printf 'hello' > text.npy
 check not-npy 3 fanfold infer --deployment net --input text.npy
 check no-such-file 5 fanfold infer --deployment net --input none.npy
