@@ -69,6 +69,8 @@ static void handle(void *user, const ff_server_request *request, ff_server_respo
     ff_local *local = user;
     if (!atomic_load(&local->ready))
         ff_server_text(response, 503, "text/plain", "the platform is starting\n");
+    else if (strcmp(request->path, STATE_PATH) == 0 && !ff_server_peer_is_loopback(request))
+        ff_server_text(response, 403, "text/plain", "only this machine is told its state\n");
     else if (strcmp(request->path, STATE_PATH) == 0)
         handle_state(local, response);
     else if (ff_invoke_is_path(request->path))

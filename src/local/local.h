@@ -76,7 +76,7 @@ const char *ff_local_region(const ff_local *local);
 const char *ff_local_bucket(const ff_local *local);
 const ff_credentials *ff_local_credentials(const ff_local *local); /* for clients; no token */
 
-/* What GET /_fanfold/state answers (unsigned):
+/* What GET /_fanfold/state answers (unsigned, and to loopback addresses only):
  * {"region", "bucket", "functions": [{"name", "instances", "busy", "queued", "invocations",
  *  "errors", "throttles", "cold_starts", "timeouts", "memory_mb", "timeout_ms", "package_bytes",
  *  "pids": [..]}], "instances", "objects", "object_bytes", "uploads"} */

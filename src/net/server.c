@@ -609,6 +609,15 @@ bool ff_server_client_gone(const ff_server_request *request)
     return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
 }
 
+bool ff_server_peer_is_loopback(const ff_server_request *request)
+{
+    const conn *c = request->connection;
+    struct sockaddr_in peer = {0};
+    socklen_t len = sizeof peer;
+    return getpeername(c->fd, (struct sockaddr *)(void *)&peer, &len) == 0 &&
+           peer.sin_family == AF_INET && ntohl(peer.sin_addr.s_addr) >> 24 == 127;
+}
+
 void ff_server_add_header(ff_server_response *response, const char *name, const char *fmt, ...)
 {
     char value[8192];

@@ -74,6 +74,8 @@ const char *ff_server_header(const ff_server_request *request, const char *name)
 const char *ff_server_query(const ff_server_request *request, ff_arena *arena, const char *name);
 /* Is the client still there? For handlers that wait long. */
 bool ff_server_client_gone(const ff_server_request *request);
+/* Does it come from this machine's 127.0.0.0/8? */
+bool ff_server_peer_is_loopback(const ff_server_request *request);
 void ff_server_add_header(ff_server_response *response, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* A whole text response with its Content-Type. */
