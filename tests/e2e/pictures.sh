@@ -67,6 +67,17 @@ done
 check large fanfold infer --deployment large --random 3 --json -o large.ref
 check large-by-store test "$(number store_bytes < out)" -ge 6500000
 check large-again fanfold infer --deployment large --random 3 --expect large.ref
+
+# the store is down for the client: told so, in time, and all is well afterwards
+checks=$((checks + 1))
+AWS_ENDPOINT_URL=$endpoint AWS_ENDPOINT_URL_S3=http://127.0.0.1:1 \
+    fanfold infer --deployment large --random 3 --timeout 3s > out 2> err
+code=$?
+case $code in
+13 | 14) grep -q "tensor 'x': put" err || { failed=$((failed + 1)); echo "FAILED store-down: $(cat err)"; } ;;
+*) failed=$((failed + 1)); echo "FAILED store-down: exit code $code: $(cat err)" ;;
+esac
+check store-is-back fanfold infer --deployment large --random 3 --expect large.ref
 check nothing-left test "$(curl -s "$endpoint/_fanfold/state" | number objects)" = 0
 echo "$checks checks, $failed failed"
 [ $failed = 0 ]
