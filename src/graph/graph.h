@@ -28,7 +28,7 @@ typedef struct ff_value {
     ff_dtype dtype; /* FF_DTYPE_NONE while unknown */
     bool has_shape; /* shape is known and all dims are fixed */
     ff_shape shape;
-    int producer;  /* node index, or FF_NO_NODE */
+    int producer; /* node index, or FF_NO_NODE */
     /* A weight's elements: row-major, little-endian, exact length. Of strings: TensorProto's fields
      * string_data as they are stored; only ONNX Runtime reads them. */
     ff_bytes data;
