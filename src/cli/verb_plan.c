@@ -17,7 +17,9 @@ static const ff_flag FLAGS[] = {
      "one split for all stages that pass it: 'channel N', 'reduce N', 'pair N', 'heads N', "
      "'batch N', 'grid RxC', 'offload'",
      false},
-    {"stages", "N", "wanted number of grid stages (default: the planner's choice)", false},
+    {"stages", "N",
+     "wanted number of grid stages (default: the planner's choice), or of 'offload' ones (1)",
+     false},
     {"shape", "NAME=DIMS", "shape of an input with symbolic dimensions, x=1,3,640,640", true},
     {0},
 };
@@ -105,8 +107,10 @@ static ff_code make_plan(const ff_args *args, const ff_graph *g, ff_plan_options
     ff_code code = text == NULL ? FF_OK : ff_split_parse(text, &split, err);
     if (code)
         return code;
+    if (split.kind == FF_SPLIT_OFFLOAD)
+        return ff_plan_make_chain(g, options->stages > 0 ? options->stages : 1, plan, err);
     if (split.kind != FF_SPLIT_GRID && options->stages > 0)
-        return ff_err_set(err, FF_USAGE, "--stages is for grids, not for '%s'", text);
+        return ff_err_set(err, FF_USAGE, "--stages is for grids and offload, not for '%s'", text);
     options->rows = split.rows;
     options->cols = split.cols;
     return split.kind == FF_SPLIT_GRID ? ff_plan_make(g, options, plan, err)
@@ -151,7 +155,8 @@ const ff_verb ff_verb_plan = {
     "what no grid passes runs on the master. single: the whole model on the master.\n"
     "--split divides the weights of layers too: 'channel 4' by output channels, 'reduce 2' by "
     "what\n"
-    "they sum over, 'pair 4' by both in one stage, 'heads 4' attention with its projections.",
+    "they sum over, 'pair 4' by both in one stage, 'heads 4' attention with its projections.\n"
+    "'offload' with --stages N is a chain: N whole stages, each on a worker of its own.",
     FLAGS,
     1,
     1,

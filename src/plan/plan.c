@@ -161,6 +161,16 @@ ff_code ff_plan_make_split(const ff_graph *g, const ff_split *split, ff_plan **o
     return code == FF_OK ? make_plan(g, "split", start, &list, out, err) : code;
 }
 
+ff_code ff_plan_make_chain(const ff_graph *g, int stages, ff_plan **out, ff_err *err)
+{
+    int64_t start = ff_clock_now_ns();
+    ff_stage_list list = {0};
+    if (g->node_count == 0)
+        return ff_err_set(err, FF_UNSUPPORTED, "a model without nodes has nothing to plan");
+    ff_code code = ff_plan_chain(g, stages, &list, err);
+    return code == FF_OK ? make_plan(g, "split", start, &list, out, err) : code;
+}
+
 bool ff_plan_is_sha256(const char *text)
 {
     return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;

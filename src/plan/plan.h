@@ -62,6 +62,9 @@ ff_code ff_plan_make(const ff_graph *g, const ff_plan_options *options, ff_plan 
 /* The same for one split of any kind, in as many stages as pass it ("planner": "split"): "local"
  * and "offload" are one stage. */
 ff_code ff_plan_make_split(const ff_graph *g, const ff_split *split, ff_plan **out, ff_err *err);
+/* A chain of `stages` whole stages, each on a worker of its own, cut near equal shares of FLOPs and
+ * weights ("planner": "split"); fewer where there are not so many places to cut. */
+ff_code ff_plan_make_chain(const ff_graph *g, int stages, ff_plan **out, ff_err *err);
 /* What the plan says about its model; all is copied. FF_USAGE where sha256 is no 64 hex digits. */
 ff_code ff_plan_set_model(ff_plan *plan, const char *path, const char *sha256,
                           const ff_onnx_shape *shapes, int shape_count, ff_err *err);

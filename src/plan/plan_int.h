@@ -31,6 +31,10 @@ ff_code ff_plan_grid(const ff_graph *g, const ff_split *split, int wanted, ff_st
 /* plan_split.c: stages of the split where a layer passes it, and local ones between them. */
 ff_code ff_plan_ranges(const ff_graph *g, const ff_split *split, ff_stage_list *out, ff_err *err);
 
+/* plan_chain.c: offload stages (as many, or as many as there are places to cut), one behind the
+ * other. */
+ff_code ff_plan_chain(const ff_graph *g, int stages, ff_stage_list *out, ff_err *err);
+
 bool ff_plan_is_sha256(const char *text); /* plan.c: 64 lower-case hex digits */
 /* plan.c: fills a plan's stages from a list (sizes, FLOPs, what travels). */
 ff_code ff_plan_fill(ff_plan *plan, const ff_graph *g, const ff_stage_list *list, ff_err *err);
