@@ -451,7 +451,7 @@ static void test_killed_outside(void **unused)
     pid_t pid = atoi((const char *)response.body.data);
     ff_http_response_clean(&response);
     assert_true(pid > 1);
-    start_calls(&w, callers, 1, "{\"do\":\"slow\"}");
+    start_calls(&w, callers, 1, "{\"do\":\"hang\"}");
     wait_for(&w, "busy", 1);
     kill(pid, SIGKILL);
     assert_int_equal(join_calls(callers, 1, 200), 1);
