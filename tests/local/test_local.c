@@ -91,6 +91,19 @@ static void invoke(world *w, const char *payload, ff_http_response *response)
                response);
 }
 
+/* The process that answers. The body ends without a NUL. */
+static pid_t ask_pid(world *w)
+{
+    char text[24];
+    ff_http_response response = {0};
+    invoke(w, "{\"do\":\"pid\"}", &response);
+    snprintf(text, sizeof text, "%.*s", (int)response.body.len, (const char *)response.body.data);
+    ff_http_response_clean(&response);
+    pid_t pid = atoi(text);
+    assert_true(pid > 1);
+    return pid;
+}
+
 /* {status, function error?, a word of the body} of one invocation. */
 static void expect(world *w, const char *payload, int status, bool failed, const char *word)
 {
@@ -445,12 +458,8 @@ static void test_killed_outside(void **unused)
     (void)unused;
     caller callers[1];
     world w;
-    ff_http_response response = {0};
     open_world(&w, NULL, NULL);
-    invoke(&w, "{\"do\":\"pid\"}", &response);
-    pid_t pid = atoi((const char *)response.body.data);
-    ff_http_response_clean(&response);
-    assert_true(pid > 1);
+    pid_t pid = ask_pid(&w);
     start_calls(&w, callers, 1, "{\"do\":\"hang\"}");
     wait_for(&w, "busy", 1);
     kill(pid, SIGKILL);
@@ -505,11 +514,8 @@ static void test_idle_end(void **unused)
 {
     (void)unused;
     world w;
-    ff_http_response response = {0};
     open_world(&w, &(ff_local_options){.idle_ms = 300}, NULL);
-    invoke(&w, "{\"do\":\"pid\"}", &response);
-    pid_t pid = atoi((const char *)response.body.data);
-    ff_http_response_clean(&response);
+    pid_t pid = ask_pid(&w);
     wait_for(&w, "instances", 0);
     assert_int_equal(kill(pid, 0), -1);
     assert_int_equal(errno, ESRCH);
@@ -524,11 +530,8 @@ static void test_stop(void **unused)
     static const char *const stubborn[] = {"RUNTIME_INIT=stubborn", NULL};
     caller callers[2];
     world w;
-    ff_http_response response = {0};
     open_world(&w, NULL, &(ff_local_function){.env = stubborn});
-    invoke(&w, "{\"do\":\"pid\"}", &response);
-    pid_t pid = atoi((const char *)response.body.data);
-    ff_http_response_clean(&response);
+    pid_t pid = ask_pid(&w);
     start_calls(&w, callers, 2, "{\"do\":\"hang\"}");
     wait_for(&w, "busy", 2);
     int64_t start = ff_clock_now_ns();
