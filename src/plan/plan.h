@@ -7,6 +7,7 @@
  *              "halo_flops_ratio", "inputs": [{"name", "bytes", "route": null}], "outputs":
  * [...]}], "predicted": null, "planning_ms": 1.2}
  *
+ * A stage may have "master_piece": true: then piece 0 is the master's, and there is a worker less.
  * begin and end are node indices in the loaded graph's order (ff_onnx_load), checked on reading by
  * "nodes" and the names of the tensors that cross. A route of null is decided at each request.
  * Opens no file: what it needs comes in as data.
@@ -28,6 +29,7 @@ typedef struct ff_plan_tensor {
 
 typedef struct ff_plan_stage {
     ff_stage stage;
+    bool own; /* the master computes piece 0 itself while the workers run; not of local, offload */
     uint64_t flops;
     uint64_t weight_bytes; /* summed over the pieces */
     double halo;           /* extra FLOPs of the pieces, as a ratio of the stage's */

@@ -121,6 +121,18 @@ static ff_code parse_split(yyjson_val *item, ff_split *out, ff_err *err)
     return FF_OK;
 }
 
+/* A master that computes all of a stage is split local. */
+static ff_code parse_own(yyjson_val *item, ff_plan_stage *out, ff_err *err)
+{
+    if (!ff_json_has(item, "master_piece"))
+        return FF_OK;
+    ff_code code = ff_json_bool(item, "master_piece", &out->own, err);
+    if (code == FF_OK && out->own && ff_split_count(&out->stage.split) < 2)
+        code = ff_err_set(err, FF_FORMAT,
+                          "member \"master_piece\": wanted a split of two pieces or more");
+    return code;
+}
+
 static ff_code parse_stage(ff_plan *plan, yyjson_val *item, int begin, ff_plan_stage *out,
                            ff_err *err)
 {
@@ -130,6 +142,8 @@ static ff_code parse_stage(ff_plan *plan, yyjson_val *item, int begin, ff_plan_s
         code = ff_json_int(item, "end", begin + 1, plan->node_count, &to, err);
     if (code == FF_OK)
         code = parse_split(item, &out->stage.split, err);
+    if (code == FF_OK)
+        code = parse_own(item, out, err);
     if (code == FF_OK)
         code = ff_json_int(item, "flops", 0, INT64_MAX, &flops, err);
     if (code == FF_OK)
@@ -258,12 +272,15 @@ static void add_stage(yyjson_mut_doc *doc, yyjson_mut_val *stages, const ff_plan
 {
     char text[64];
     yyjson_mut_val *item = yyjson_mut_arr_add_obj(doc, stages);
-    int workers = s->stage.split.kind == FF_SPLIT_LOCAL ? 0 : ff_split_count(&s->stage.split);
+    bool local = s->stage.split.kind == FF_SPLIT_LOCAL;
+    int workers = local ? 0 : ff_split_count(&s->stage.split) - s->own;
     yyjson_mut_obj_add_int(doc, item, "begin", s->stage.begin);
     yyjson_mut_obj_add_int(doc, item, "end", s->stage.end);
     yyjson_mut_obj_add_strcpy(doc, item, "split",
                               ff_split_text(&s->stage.split, text, sizeof text));
     yyjson_mut_obj_add_int(doc, item, "workers", workers);
+    if (s->own)
+        yyjson_mut_obj_add_bool(doc, item, "master_piece", true);
     yyjson_mut_obj_add_uint(doc, item, "flops", bounded(s->flops));
     yyjson_mut_obj_add_uint(doc, item, "weights_bytes", bounded(s->weight_bytes));
     yyjson_mut_obj_add_real(doc, item, "halo_flops_ratio", s->halo);

@@ -13,7 +13,8 @@ static const char PLAN[] =
     "{\"format\": 1, \"planner\": \"grid\", \"model\": {\"path\": \"../m.onnx\", \"sha256\": "
     "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\", \"nodes\": 30}, "
     "\"shapes\": {\"x\": [1, 3, 64, 64]}, \"stages\": [{\"begin\": 0, \"end\": 12, \"split\": "
-    "\"grid 2x2\", \"workers\": 4, \"flops\": 1000, \"weights_bytes\": 64, \"halo_flops_ratio\": "
+    "\"grid 2x2\", \"workers\": 3, \"master_piece\": true, \"flops\": 1000, \"weights_bytes\": 64, "
+    "\"halo_flops_ratio\": "
     "0.25, \"inputs\": [{\"name\": \"x\", \"bytes\": 128, \"route\": null}], \"outputs\": "
     "[{\"name\": \"a\", \"bytes\": 256, \"route\": null}]}, {\"begin\": 12, \"end\": 30, "
     "\"split\": "
@@ -36,6 +37,7 @@ static void there_and_back(void **state)
     assert_int_equal(plan->shapes[0].shape.dim[3], 64);
     assert_int_equal(plan->stage_count, 2);
     assert_int_equal(plan->stage[0].stage.split.cols, 2);
+    assert_true(plan->stage[0].own && !plan->stage[1].own);
     assert_int_equal(plan->stage[1].stage.begin, 12);
     assert_int_equal(plan->stage[1].in[0].bytes, 256);
     assert_true(plan->stage[0].halo == 0.25 && plan->planning_ms == 1.5);
@@ -98,6 +100,8 @@ static void lies(void **state)
         {"\"begin\": 12", "\"begin\": 11", FF_FORMAT, "stage 1: member \"begin\""},
         {"grid 2x2", "grid 2y2", FF_FORMAT, "'grid 2y2'"},
         {"grid 2x2", "grid 9x9", FF_FORMAT, "'grid 9x9'"},
+        {"true", "1", FF_FORMAT, "\"master_piece\""},
+        {"grid 2x2", "local", FF_FORMAT, "two pieces"},
         {"\"flops\": 1000", "\"flops\": -1", FF_FORMAT, "\"flops\""},
         {"\"flops\": 1000", "\"flops\": 18446744073709551615", FF_FORMAT, "\"flops\""},
         {"\"bytes\": 128", "\"bytes\": 99999999999999", FF_FORMAT, "\"inputs\", item 0"},
