@@ -6,11 +6,11 @@
 /* Later ones first: a name is given again only after its first bearer was dropped. */
 static int number_of(const ff_wiring *w, const char *name)
 {
-    for (int i = w->value_count - 1; i >= 0; i--)
-        if (!strcmp(w->value[i]->name, name))
-            return i;
-    assert(!"a checked manifest knows its names");
-    return 0;
+    int i = w->value_count - 1;
+    while (i >= 0 && strcmp(w->value[i]->name, name) != 0)
+        i--;
+    assert(i >= 0); /* a checked manifest knows its names */
+    return i;
 }
 
 static int *numbers_of_parts(ff_wiring *w, const ff_mf_part *parts, int count)

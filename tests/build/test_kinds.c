@@ -477,7 +477,7 @@ static int set_up(void **state)
 {
     (void)state;
     ff_log_init("test", FF_LOG_ERROR, false); /* bfloat16 is told as a warning */
-    return ff_engine_new(2, &engine, NULL);
+    return (int)ff_engine_new(2, &engine, NULL);
 }
 
 static int tear_down(void **state)

@@ -29,7 +29,7 @@ static ff_http *http;
 static int setup(void **state)
 {
     (void)state;
-    return ff_http_new(NULL, &http, NULL);
+    return (int)ff_http_new(NULL, &http, NULL);
 }
 
 static int teardown(void **state)

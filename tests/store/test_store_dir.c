@@ -35,7 +35,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return ff_dir_remove(folder, NULL);
+    return (int)ff_dir_remove(folder, NULL);
 }
 
 static ff_store *open_store(void)
