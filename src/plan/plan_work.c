@@ -1,0 +1,99 @@
+#include "plan/plan_work.h"
+
+#include <string.h>
+
+/* Ops whose FLOPs are two a multiply-add (ff_node_flops). */
+static bool multiplies(const ff_node *node)
+{
+    static const char *const OPS[] = {
+        "Conv",          "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul",
+        "MatMulInteger", "QLinearMatMul", "LSTM",        "GRU",         "RNN"};
+    for (size_t i = 0; i < sizeof OPS / sizeof OPS[0]; i++)
+        if (ff_node_is(node, OPS[i]))
+            return true;
+    return false;
+}
+
+static uint64_t elems_of(const ff_graph *g, int v)
+{
+    uint64_t elems = 0;
+    if (v == FF_NO_VALUE || !g->values[v].has_shape ||
+        ff_shape_elems(&g->values[v].shape, &elems, NULL) != FF_OK)
+        return 0;
+    return elems;
+}
+
+static uint64_t region_elems(const ff_region *region)
+{
+    uint64_t elems = 1;
+    for (int a = 0; a < region->rank; a++)
+        elems *= (uint64_t)(region->hi[a] - region->lo[a]);
+    return elems;
+}
+
+/* Height x width of a map; 0: the shape is none. */
+static uint64_t tile_of(int rank, const int64_t *lo, const int64_t *hi)
+{
+    if (rank < 3)
+        return 0;
+    uint64_t cols = (uint64_t)(hi[rank - 1] - lo[rank - 1]);
+    return rank < 4 ? cols : cols * (uint64_t)(hi[rank - 2] - lo[rank - 2]);
+}
+
+/* Adds what an input, or part of it, is. */
+static void add_input(const ff_graph *g, const ff_node *node, int i, uint64_t elems, ff_work *work)
+{
+    const ff_value *value = &g->values[node->in[i]];
+    if (value->kind == FF_VALUE_WEIGHT)
+        work->weight_elems += elems;
+    if (i == 0)
+        work->in_elems = elems;
+    work->moved_bytes += elems * ff_dtype_bytes(value->dtype);
+}
+
+ff_work ff_plan_work(const ff_graph *g, int n)
+{
+    const ff_node *node = &g->nodes[n];
+    ff_work work = {.op = node->op};
+    int first = node->out_count > 0 ? node->out[0] : FF_NO_VALUE;
+    for (int i = 0; i < node->in_count; i++)
+        if (node->in[i] != FF_NO_VALUE)
+            add_input(g, node, i, elems_of(g, node->in[i]), &work);
+    for (int k = 0; k < node->out_count; k++)
+        if (node->out[k] != FF_NO_VALUE)
+            work.moved_bytes +=
+                elems_of(g, node->out[k]) * ff_dtype_bytes(g->values[node->out[k]].dtype);
+    work.macs = multiplies(node) ? ff_node_flops(g, n) / 2 : 0;
+    work.out_elems = elems_of(g, first);
+    if (first != FF_NO_VALUE && g->values[first].has_shape) {
+        ff_region whole = ff_region_whole(&g->values[first].shape);
+        work.tile_elems = tile_of(whole.rank, whole.lo, whole.hi);
+    }
+    return work;
+}
+
+static double share(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+ff_work ff_plan_work_part(const ff_graph *g, int n, const ff_region *out, const ff_need *need)
+{
+    const ff_node *node = &g->nodes[n];
+    ff_work whole = ff_plan_work(g, n), work = {.op = node->op};
+    for (int i = 0; i < node->in_count; i++)
+        if (node->in[i] != FF_NO_VALUE && need[i].reads)
+            add_input(g, node, i, region_elems(&need[i].region), &work);
+    for (int k = 0; k < node->out_count; k++) {
+        if (node->out[k] == FF_NO_VALUE || !g->values[node->out[k]].has_shape)
+            continue;
+        ff_region part = k == 0 ? *out : ff_op_output_region(g, n, out, k);
+        work.moved_bytes += region_elems(&part) * ff_dtype_bytes(g->values[node->out[k]].dtype);
+    }
+    work.out_elems = region_elems(out);
+    work.tile_elems = tile_of(out->rank, out->lo, out->hi);
+    double done = ff_node_is(node, "ConvTranspose") ? share(work.in_elems, whole.in_elems)
+                                                    : share(work.out_elems, whole.out_elems);
+    work.macs = (uint64_t)((double)whole.macs * done + 0.5);
+    return work;
+}

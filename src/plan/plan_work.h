@@ -1,0 +1,19 @@
+/*
+ * What a node does, as compute profiles count it: the one place where a graph becomes ff_work.
+ *
+ * Planners ask for a node's part by region; measuring asks for the nodes of a piece whole. A
+ * Constant's bytes are no work. Nothing allocates, nothing fails: what is not known is 0.
+ */
+#ifndef FF_PLAN_PLAN_WORK_H
+#define FF_PLAN_PLAN_WORK_H
+
+#include "graph/op.h"
+#include "profile/compute.h"
+
+/* The node whole. work.op is the node's own string. */
+ff_work ff_plan_work(const ff_graph *g, int node);
+/* The part `out` of output 0, from the parts of the inputs that ff_op_needs tells. Parts of a sum
+ * have no region: make the piece, and ask for its nodes whole. */
+ff_work ff_plan_work_part(const ff_graph *g, int node, const ff_region *out, const ff_need *need);
+
+#endif
