@@ -33,14 +33,20 @@ typedef struct ff_verify_stage {
     uint64_t pieces_weights_bytes, whole_weights_bytes; /* summed over the pieces; of the model's
                                                          * nodes that the stage stands for */
     uint64_t mask_bytes;                                /* bool constants among the whole */
+    uint64_t largest_weights_bytes;                     /* of the piece that holds most */
     bool weights_ok; /* false: the split divides weights, and the pieces hold too many */
-    double halo_flops_ratio;
-    double max_abs_error; /* of the stage's outputs against the whole model's same tensors */
+    bool values_ok;  /* false: an output differs from the whole model's, or a probe from its own */
+    uint64_t whole_flops;
+    double halo_flops_ratio; /* the pieces' FLOPs beyond whole_flops, as a ratio of them */
+    double max_abs_error;    /* of the stage's outputs against the whole model's same tensors */
     double max_abs_reference;
 } ff_verify_stage;
 
 typedef struct ff_verify {
     bool ok;
+    /* Where the pieces first go wrong, in words: stage, split, piece or tensor, by how much. The
+     * stages after it are fed with what it made. "" when ok. */
+    char difference[512];
     double max_abs_error, max_abs_reference; /* of the model's outputs, the worst of them */
     bool argmax_equal;
     int pieces;

@@ -6,6 +6,8 @@
  */
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -32,6 +34,20 @@ typedef struct verifier {
     int reference_count;
     ff_verify result;
 } verifier;
+
+/* The first difference is the one that is told; what follows may come of it. */
+static void differs(verifier *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void differs(verifier *v, const char *format, ...)
+{
+    va_list args;
+    if (v->result.ok) {
+        va_start(args, format);
+        vsnprintf(v->result.difference, sizeof v->result.difference, format, args);
+        va_end(args);
+    }
+    v->result.ok = false;
+}
 
 static void tell(verifier *v, const char *what)
 {
@@ -220,10 +236,14 @@ static ff_code verify_piece(verifier *v, int s, int p, ff_err *err)
     if (code == FF_OK)
         code = check_sha256(piece, path, err);
     if (code == FF_OK && piece->probe.count > 0) {
-        ff_code probe = ff_probe_check(v->engine, path, piece, err);
-        v->result.ok = v->result.ok && probe == FF_OK;
-        v->result.probes_checked += probe == FF_OK ? 1 : 0;
-        code = probe == FF_MISMATCH ? FF_OK : probe;
+        code = ff_probe_check(v->engine, path, piece, err);
+        if (code == FF_OK)
+            v->result.probes_checked++;
+        if (code == FF_MISMATCH) {
+            v->result.stage[s].values_ok = false;
+            differs(v, "%s (%.128s): %s", what, piece->model, err->message);
+            code = FF_OK;
+        }
     }
     if (code == FF_OK)
         code = run_piece(v, piece, path, err);
@@ -247,9 +267,10 @@ static ff_code make_outputs(verifier *v, const ff_mf_stage *stage, ff_err *err)
 }
 
 /* Worst error of a stage's outputs; the references are done with. */
-static ff_code compare(verifier *v, const ff_mf_stage *stage, ff_tensor *reference,
-                       ff_verify_stage *out, ff_err *err)
+static ff_code compare(verifier *v, int s, ff_tensor *reference, ff_err *err)
 {
+    const ff_mf_stage *stage = &v->m->stage[s];
+    ff_verify_stage *out = &v->result.stage[s];
     for (int i = 0; i < stage->out_count; i++) {
         ff_diff diff = {0};
         ff_code code = ff_tensor_diff(&reference[i], find(v, stage->out[i].name), &diff, err);
@@ -257,7 +278,11 @@ static ff_code compare(verifier *v, const ff_mf_stage *stage, ff_tensor *referen
             ff_err_wrap(err, "output '%.128s'", stage->out[i].name);
             return code;
         }
-        v->result.ok = v->result.ok && ff_diff_ok(&diff, reference[i].dtype);
+        if (!ff_diff_ok(&diff, reference[i].dtype)) {
+            out->values_ok = false;
+            differs(v, "stage %d (%.32s): output '%.128s' has an error of %g at max |value| %g", s,
+                    stage->split, stage->out[i].name, diff.max_abs_error, diff.max_abs_reference);
+        }
         out->max_abs_error = fmax(out->max_abs_error, diff.max_abs_error);
         out->max_abs_reference = fmax(out->max_abs_reference, diff.max_abs_reference);
         ff_tensor_clean(&reference[i]);
@@ -267,12 +292,11 @@ static ff_code compare(verifier *v, const ff_mf_stage *stage, ff_tensor *referen
 
 /* FLOPs, and bytes of weights, of the whole model's nodes between what a stage reads and what it
  * makes. */
-static double whole_flops(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
+static void whole_work(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
 {
     const ff_graph *g = v->g;
     uint8_t *wanted = ff_mem_must((size_t)g->value_count + 1);
     uint8_t *border = ff_mem_must((size_t)g->value_count + 1);
-    double flops = 0;
     for (int p = 0; p < stage->piece_count; p++)
         for (int i = 0; i < stage->piece[p].in_count; i++) {
             int at = ff_graph_find_value(g, stage->piece[p].in[i].name);
@@ -290,7 +314,7 @@ static double whole_flops(const verifier *v, const ff_mf_stage *stage, ff_verify
                                 border[node->out[k]] == 0);
         if (!inside)
             continue;
-        flops += (double)ff_node_flops(g, n);
+        out->whole_flops += ff_node_flops(g, n);
         for (int i = 0; i < node->in_count + node->captured_count; i++) {
             int in = i < node->in_count ? node->in[i] : node->captured[i - node->in_count];
             if (in != FF_NO_VALUE)
@@ -304,7 +328,6 @@ static double whole_flops(const verifier *v, const ff_mf_stage *stage, ff_verify
         }
     ff_mem_free(wanted);
     ff_mem_free(border);
-    return flops;
 }
 
 /* Pieces of a split that divides weights hold them once in all. */
@@ -318,8 +341,10 @@ static bool weights_divided(const ff_verify_stage *s)
 
 static void describe(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
 {
-    *out = (ff_verify_stage){.split = stage->split, .pieces = stage->piece_count};
-    double flops = 0, whole = whole_flops(v, stage, out);
+    *out =
+        (ff_verify_stage){.split = stage->split, .pieces = stage->piece_count, .values_ok = true};
+    double flops = 0;
+    whole_work(v, stage, out);
     for (int p = 0; p < stage->piece_count; p++) {
         const ff_mf_piece *piece = &stage->piece[p];
         char path[PATH_MAX];
@@ -332,9 +357,11 @@ static void describe(const verifier *v, const ff_mf_stage *stage, ff_verify_stag
             out->weights_bytes += size;
         flops += (double)piece->flops;
         out->pieces_weights_bytes += piece->weights_bytes;
+        if (piece->weights_bytes > out->largest_weights_bytes)
+            out->largest_weights_bytes = piece->weights_bytes;
     }
     out->weights_ok = weights_divided(out);
-    out->halo_flops_ratio = whole > 0 ? flops / whole - 1 : 0;
+    out->halo_flops_ratio = out->whole_flops > 0 ? flops / (double)out->whole_flops - 1 : 0;
 }
 
 static ff_code verify_stages(verifier *v, ff_err *err)
@@ -345,12 +372,16 @@ static ff_code verify_stages(verifier *v, ff_err *err)
         const ff_mf_stage *stage = &m->stage[s];
         ff_verify_stage *out = &v->result.stage[s];
         describe(v, stage, out);
-        v->result.ok = v->result.ok && out->weights_ok;
+        if (!out->weights_ok)
+            differs(v,
+                    "stage %d (%.32s): its pieces hold %llu bytes of weights, the stage has %llu",
+                    s, stage->split, (unsigned long long)out->pieces_weights_bytes,
+                    (unsigned long long)out->whole_weights_bytes);
         ff_code code = make_outputs(v, stage, err);
         for (int p = 0; p < stage->piece_count && code == FF_OK; p++)
             code = verify_piece(v, s, p, err);
         if (code == FF_OK)
-            code = compare(v, stage, v->reference + compared, out, err);
+            code = compare(v, s, v->reference + compared, err);
         if (code != FF_OK)
             return code;
         compared += stage->out_count;
@@ -373,7 +404,9 @@ static ff_code compare_outputs(verifier *v, const ff_tensor *outputs, ff_err *er
             ff_err_wrap(err, "output '%.128s'", v->m->out[i].name);
             return code;
         }
-        v->result.ok = v->result.ok && ff_diff_ok(&diff, outputs[i].dtype);
+        if (!ff_diff_ok(&diff, outputs[i].dtype))
+            differs(v, "the model's output '%.128s' has an error of %g at max |value| %g",
+                    v->m->out[i].name, diff.max_abs_error, diff.max_abs_reference);
         v->result.argmax_equal =
             v->result.argmax_equal && ff_diff_argmax_ok(&diff, outputs[i].dtype);
         /* the worst is the one with the largest error for its size */

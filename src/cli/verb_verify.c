@@ -22,6 +22,8 @@ static ff_code print_json(const ff_verify *v, ff_err *err)
     yyjson_mut_val *root = yyjson_mut_obj(doc);
     yyjson_mut_doc_set_root(doc, root);
     yyjson_mut_obj_add_bool(doc, root, "ok", v->ok);
+    if (!v->ok)
+        yyjson_mut_obj_add_str(doc, root, "difference", v->difference);
     yyjson_mut_obj_add_real(doc, root, "max_abs_error", v->max_abs_error);
     yyjson_mut_obj_add_real(doc, root, "max_abs_reference", v->max_abs_reference);
     yyjson_mut_obj_add_bool(doc, root, "argmax_equal", v->argmax_equal);
@@ -36,7 +38,10 @@ static ff_code print_json(const ff_verify *v, ff_err *err)
         yyjson_mut_obj_add_uint(doc, row, "weights_bytes", s->weights_bytes);
         yyjson_mut_obj_add_uint(doc, row, "pieces_weights_bytes", s->pieces_weights_bytes);
         yyjson_mut_obj_add_uint(doc, row, "whole_weights_bytes", s->whole_weights_bytes);
+        yyjson_mut_obj_add_uint(doc, row, "largest_weights_bytes", s->largest_weights_bytes);
         yyjson_mut_obj_add_bool(doc, row, "weights_ok", s->weights_ok);
+        yyjson_mut_obj_add_bool(doc, row, "values_ok", s->values_ok);
+        yyjson_mut_obj_add_uint(doc, row, "whole_flops", s->whole_flops);
         yyjson_mut_obj_add_real(doc, row, "halo_flops_ratio", s->halo_flops_ratio);
         yyjson_mut_obj_add_real(doc, row, "max_abs_error", s->max_abs_error);
         yyjson_mut_obj_add_real(doc, row, "max_abs_reference", s->max_abs_reference);
@@ -49,7 +54,8 @@ static ff_code print_json(const ff_verify *v, ff_err *err)
 static ff_code print_text(const ff_verify *v, ff_err *err)
 {
     ff_table *table =
-        ff_table_new(">stage|split|>pieces|>weights|>of the model's|>halo|>max error|>max value");
+        ff_table_new(">stage|split|>pieces|>weights files|>sum of pieces|>largest piece|>halo|"
+                     ">max error|>max value");
     char text[32];
     for (int i = 0; i < v->stage_count; i++) {
         const ff_verify_stage *s = &v->stage[i];
@@ -61,8 +67,9 @@ static ff_code print_text(const ff_verify *v, ff_err *err)
                       (double)s->pieces_weights_bytes /
                           (double)(s->whole_weights_bytes > 0 ? s->whole_weights_bytes : 1),
                       s->weights_ok ? "" : " (TOO MANY)");
+        ff_table_cell(table, "%s", ff_units_bytes(s->largest_weights_bytes, text, sizeof text));
         ff_table_cell(table, "%.1f %%", s->halo_flops_ratio * 100);
-        ff_table_cell(table, "%.3g", s->max_abs_error);
+        ff_table_cell(table, "%.3g%s", s->max_abs_error, s->values_ok ? "" : " (DIFFERS)");
         ff_table_cell(table, "%.3g", s->max_abs_reference);
     }
     ff_buf out;
@@ -142,8 +149,8 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = args->json ? print_json(&v, err) : print_text(&v, err);
     if (!code && !v.ok)
-        code = ff_err_set(err, FF_MISMATCH, "the pieces differ from the whole model: error %g",
-                          v.max_abs_error);
+        code = ff_err_set(err, FF_MISMATCH, "the pieces differ from the whole model, first in %s",
+                          v.difference);
     ff_verify_clean(&v);
     for (int i = 0; i < count; i++)
         ff_tensor_clean(&inputs[i]);

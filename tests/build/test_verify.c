@@ -21,7 +21,7 @@ static void build_and_verify(model *m, const char *what)
                     v.stage[s].halo_flops_ratio >= m->plan->stage[s].halo - 1e-9);
     }
     if (!v.ok || !v.argmax_equal)
-        fail_msg("%s: error %g of %g", what, v.max_abs_error, v.max_abs_reference);
+        fail_msg("%s: %s", what, v.difference);
     assert_int_equal(v.pieces, pieces);
     assert_int_equal(v.probes_checked, pieces);
     assert_true(v.max_abs_reference > 0);
@@ -95,6 +95,7 @@ static void copied_weights(void **state)
     assert_false(v.ok);
     assert_false(v.stage[last].weights_ok);
     assert_true(v.stage[0].weights_ok);
+    assert_non_null(strstr(v.difference, "(channel 2): its pieces hold "));
     ff_verify_clean(&v);
     ff_manifest_free(manifest);
     must(ff_dir_remove(dir, err));
@@ -248,6 +249,12 @@ static void damage(const char *path, long from, long count)
     assert_int_equal(fclose(f), 0);
 }
 
+static void starts(const char *text, const char *wanted)
+{
+    if (strncmp(text, wanted, strlen(wanted)) != 0)
+        fail_msg("'%s', wanted '%s...'", text, wanted);
+}
+
 /* A changed weight makes verify say so, and the stages show where it begins. */
 static void damaged_weight(void **state)
 {
@@ -265,12 +272,45 @@ static void damaged_weight(void **state)
     assert_false(v.ok);
     assert_true(v.stage[0].max_abs_error <= 1e-4 * v.stage[0].max_abs_reference);
     assert_true(v.stage[1].max_abs_error > 1e-4 * v.stage[1].max_abs_reference);
+    assert_true(v.stage[0].values_ok && !v.stage[1].values_ok);
     assert_true(v.probes_checked < v.pieces);
+    starts(v.difference, "stage 1 (grid 2x2), piece 0 (s1/p0.onnx): probe: element ");
     ff_verify_clean(&v);
     damage(path, 3, 1);
     verify(dir, m.path, engine, &v);
     assert_true(v.ok);
     ff_verify_clean(&v);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
+/* One piece's own weights: it alone is named; without a probe the stage's output is. */
+static void damaged_piece(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128], path[300];
+    ff_verify v = {0};
+    ff_manifest *manifest = NULL;
+    model_zoo(&m, "vgg11", 16);
+    plan_split(&m, "channel 2");
+    snprintf(dir, sizeof dir, "%s/damaged-piece", test_dir());
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    must(ff_manifest_load(dir, &manifest, err));
+    assert_string_equal(manifest->stage[2].split, "channel 2");
+    snprintf(path, sizeof path, "%s/%s", dir, manifest->stage[2].piece[1].weights);
+    damage(path, 3, 1);
+    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
+    assert_false(v.ok);
+    starts(v.difference, "stage 2 (channel 2), piece 1 (s2/p1.onnx): probe: element ");
+    ff_verify_clean(&v);
+    manifest->stage[2].piece[1].probe.count = 0;
+    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
+    assert_false(v.ok);
+    assert_true(v.stage[1].values_ok && !v.stage[2].values_ok);
+    starts(v.difference, "stage 2 (channel 2): output '");
+    ff_verify_clean(&v);
+    ff_manifest_free(manifest);
     must(ff_dir_remove(dir, err));
     model_clean(&m);
 }
@@ -325,7 +365,8 @@ int main(void)
         cmocka_unit_test(copied_weights), cmocka_unit_test(random_graphs),
         cmocka_unit_test(text_detector),  cmocka_unit_test(external_data),
         cmocka_unit_test(nchwc_form),     cmocka_unit_test(given_inputs),
-        cmocka_unit_test(damaged_weight), cmocka_unit_test(damaged_model),
+        cmocka_unit_test(damaged_weight), cmocka_unit_test(damaged_piece),
+        cmocka_unit_test(damaged_model),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
