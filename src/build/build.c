@@ -3,86 +3,16 @@
  */
 #include "build/build.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
-#include "base/units.h"
+#include "base/out_dir.h"
 #include "build/build_int.h"
-
-#define PARTIAL ".partial-"
-
-/* Where a bundle goes. */
-typedef struct place {
-    char dir[PATH_MAX];  /* without slashes at its end */
-    char temp[PATH_MAX]; /* its neighbour while it is built */
-    bool replaces;
-} place;
-
-static ff_code find_place(const char *dir, place *p, ff_err *err)
-{
-    char manifest[PATH_MAX];
-    size_t len = strlen(dir);
-    while (len > 1 && dir[len - 1] == '/')
-        len--;
-    if (len == 0 || len + 32 >= sizeof p->dir)
-        return ff_err_set(err, FF_LIMIT, "a bundle's path has 1 to %d bytes, found %zu",
-                          PATH_MAX - 33, len);
-    memcpy(p->dir, dir, len);
-    p->dir[len] = '\0';
-    snprintf(p->temp, sizeof p->temp, "%s" PARTIAL "%d", p->dir, (int)getpid());
-    ff_code code = ff_path_join(p->dir, "manifest.json", manifest, err);
-    if (code != FF_OK)
-        return code;
-    p->replaces = ff_file_exists(manifest);
-    if (!p->replaces && ff_file_exists(p->dir))
-        return ff_err_at(err, FF_CONFLICT, p->dir, 0,
-                         "exists and is no bundle (it has no manifest.json)");
-    return FF_OK;
-}
-
-/* Removes what builds of this bundle left that were killed. */
-static void remove_stale(const place *p)
-{
-    char parent[PATH_MAX], path[PATH_MAX], start[PATH_MAX];
-    int len = snprintf(start, sizeof start, "%s" PARTIAL, ff_path_base(p->dir));
-    DIR *folder = ff_path_dir(p->dir, parent, NULL) == FF_OK ? opendir(parent) : NULL;
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        int64_t pid = 0;
-        if (strncmp(entry->d_name, start, (size_t)len) == 0 &&
-            ff_units_parse_int(entry->d_name + len, 1, INT_MAX, &pid, NULL) == FF_OK &&
-            kill((pid_t)pid, 0) != 0 && errno == ESRCH &&
-            ff_path_join(parent, entry->d_name, path, NULL) == FF_OK)
-            (void)ff_dir_remove(path, NULL);
-    }
-    if (folder != NULL)
-        closedir(folder);
-}
-
-/* A bundle that is replaced changes places with the new one, and then goes. */
-static ff_code put_in_place(const place *p, ff_err *err)
-{
-    if (p->replaces && renameat2(AT_FDCWD, p->temp, AT_FDCWD, p->dir, RENAME_EXCHANGE) == 0) {
-        (void)ff_dir_remove(p->temp, NULL);
-        return FF_OK;
-    }
-    if (p->replaces) { /* a file system that cannot exchange */
-        ff_code code = ff_dir_remove(p->dir, err);
-        if (code != FF_OK)
-            return code;
-    }
-    return rename(p->temp, p->dir) == 0 ? FF_OK
-                                        : ff_err_errno(err, errno, p->dir, "cannot rename to");
-}
 
 /* The way from the folder `from` to the file `to`, both absolute and resolved. */
 static ff_code relative_path(const char *from, const char *to, ff_buf *out, ff_err *err)
@@ -99,7 +29,7 @@ static ff_code relative_path(const char *from, const char *to, ff_buf *out, ff_e
     return code == FF_OK ? ff_buf_text(out, to + slash + 1, err) : code;
 }
 
-static ff_code model_path(const ff_graph *g, const place *p, ff_arena *arena, const char **out,
+static ff_code model_path(const ff_graph *g, const ff_out_dir *p, ff_arena *arena, const char **out,
                           ff_err *err)
 {
     char parent[PATH_MAX], from[PATH_MAX], base[PATH_MAX], to[PATH_MAX];
@@ -132,7 +62,7 @@ static ff_mf_tensor *describe_tensors(ff_manifest *m, const ff_graph *g, const i
     return out;
 }
 
-static ff_code describe(const ff_build *b, const place *p, const char *deployment, ff_err *err)
+static ff_code describe(const ff_build *b, const ff_out_dir *p, const char *deployment, ff_err *err)
 {
     ff_manifest *m = b->manifest;
     bool nchwc = b->options->form == FF_FORM_NCHWC;
@@ -211,10 +141,9 @@ static ff_code write_manifest(const ff_build *b, ff_err *err)
     return code;
 }
 
-static ff_code build_all(ff_build *b, const place *p, const char *deployment, ff_err *err)
+static ff_code build_all(ff_build *b, const ff_out_dir *p, const char *deployment, ff_err *err)
 {
-    remove_stale(p);
-    ff_code code = ff_dir_make(p->temp, err);
+    ff_code code = ff_out_dir_begin(p, err);
     if (code == FF_OK)
         code = describe(b, p, deployment, err);
     for (int s = 0; s < b->plan->stage_count && code == FF_OK; s++)
@@ -224,7 +153,7 @@ static ff_code build_all(ff_build *b, const place *p, const char *deployment, ff
     add_drops(b);
     code = write_manifest(b, err);
     if (code == FF_OK)
-        code = put_in_place(p, err);
+        code = ff_out_dir_commit(p, err);
     if (code == FF_OK && b->options->progress != NULL)
         b->options->progress(b->options->user, b->piece_all, b->piece_all, "done");
     return code;
@@ -267,12 +196,12 @@ ff_code ff_build_bundle(const ff_plan *plan, const ff_graph *g, ff_engine *engin
 {
     static const ff_build_options none = {0};
     ff_build b = {.plan = plan, .g = g, .engine = engine, .options = options ? options : &none};
-    place p;
+    ff_out_dir p;
     ff_code code = ff_plan_check(plan, g, err);
     if (code == FF_OK)
         code = check_model(g, err);
     if (code == FF_OK)
-        code = find_place(dir, &p, err);
+        code = ff_out_dir_find(dir, "manifest.json", "bundle", &p, err);
     if (code != FF_OK)
         return code;
     const char *name = b.options->deployment;
@@ -291,7 +220,7 @@ ff_code ff_build_bundle(const ff_plan *plan, const ff_graph *g, ff_engine *engin
     keep_memory_low();
     code = build_all(&b, &p, name, err);
     if (code != FF_OK)
-        (void)ff_dir_remove(p.temp, NULL);
+        ff_out_dir_abort(&p);
     ff_mem_free(b.last_read);
     ff_arena_free(manifest.arena);
     return code;
