@@ -1,4 +1,4 @@
-#include "net/server.h"
+#include "net/server_int.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,6 +45,7 @@ typedef struct conn {
     int fd;
     /* the rest belongs to the connection's own thread */
     bool begun;
+    int64_t begun_ns;
     ff_arena *arena;
     char *uri;
     ff_buf body;
@@ -67,14 +68,6 @@ struct ff_server {
         size_t held; /* bytes of all bodies that are being read or handled */
     } synced;
 };
-
-/* What a response owns until it is sent. */
-typedef struct sent {
-    ff_arena *arena;
-    ff_buf body;
-    void (*release)(void *owner);
-    void *owner;
-} sent;
 
 static void set_phase(conn *c, phase next)
 {
@@ -158,6 +151,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     reset(c);
     c->arena = ff_arena_new();
     c->uri = ff_arena_strdup(c->arena, uri);
+    c->begun_ns = ff_clock_now_ns();
     set_phase(c, PHASE_READING);
     return c;
 }
@@ -180,93 +174,13 @@ static size_t keep_as_is(void *cls, struct MHD_Connection *connection, char *tex
     return strlen(text);
 }
 
-static void sent_free(void *cls)
-{
-    sent *s = cls;
-    if (s->release)
-        s->release(s->owner);
-    ff_buf_clean(&s->body);
-    ff_arena_free(s->arena);
-    ff_mem_free(s);
-}
-
-static ssize_t no_bytes(void *cls, uint64_t position, char *buf, size_t max)
-{
-    (void)cls;
-    (void)position;
-    (void)buf;
-    (void)max;
-    return MHD_CONTENT_READER_END_WITH_ERROR; /* a HEAD request asks for none */
-}
-
-/* A file is given up (NULL) where it cannot be opened. Owns s, also on failure. */
-static struct MHD_Response *make_response(const ff_server_response *r, sent *s)
-{
-    struct MHD_Response *response = NULL;
-    if (r->head_only) {
-        response = MHD_create_response_from_callback(r->head_length, 1, no_bytes, s, sent_free);
-    } else if (r->file) {
-        int fd = open(r->file, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0)
-            response = MHD_create_response_from_fd_at_offset64(r->file_length, fd, r->file_offset);
-        if (fd >= 0 && !response)
-            close(fd);
-        sent_free(s); /* the open file stays readable when it is unlinked */
-        return response;
-    } else {
-        ff_bytes bytes = s->body.len ? ff_buf_view(&s->body) : r->view;
-        response = MHD_create_response_from_buffer_with_free_callback_cls(
-            bytes.len, (void *)(uintptr_t)bytes.data, sent_free, s);
-    }
-    if (!response)
-        sent_free(s);
-    return response;
-}
-
-static enum MHD_Result send_response(struct MHD_Connection *connection, ff_server_response *r)
-{
-    sent *s = ff_mem_must(sizeof *s);
-    *s = (sent){r->arena, r->body, r->release, r->owner};
-    bool lost = r->status < 200 || r->status > 599;
-    if (lost)
-        ff_log(FF_LOG_ERROR, "a handler left the status %d", r->status);
-    struct MHD_Response *response = NULL;
-    int count = r->header_count;
-    ff_http_header headers[FF_SERVER_HEADERS];
-    ff_arena *texts = ff_arena_new(); /* s may be freed before the headers are copied */
-    for (int i = 0; i < count; i++)
-        headers[i] = (ff_http_header){ff_arena_strdup(texts, r->headers[i].name),
-                                      ff_arena_strdup(texts, r->headers[i].value)};
-    response = make_response(r, s);
-    if (!response || lost) {
-        if (response)
-            MHD_destroy_response(response);
-        static char text[] = "the server failed\n";
-        response = MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
-        r->status = 500;
-        count = 0;
-    }
-    enum MHD_Result result = response ? MHD_YES : MHD_NO;
-    for (int i = 0; result && i < count; i++)
-        if (!MHD_add_response_header(response, headers[i].name, headers[i].value))
-            ff_log(FF_LOG_WARN, "left out the response header %s", headers[i].name);
-    if (result && r->close)
-        MHD_add_response_header(response, "Connection", "close");
-    if (result) {
-        result = MHD_queue_response(connection, (unsigned)r->status, response);
-        MHD_destroy_response(response);
-    }
-    ff_arena_free(texts);
-    return result;
-}
-
 static enum MHD_Result answer_text(struct MHD_Connection *connection, conn *c, int status,
                                    const char *text)
 {
     ff_server_response response = {.arena = ff_arena_new(), .close = true};
     ff_server_text(&response, status, "text/plain", text);
     set_phase(c, PHASE_SENDING);
-    return send_response(connection, &response);
+    return ff_server_send(connection, &response);
 }
 
 typedef struct collect {
@@ -321,7 +235,7 @@ static int read_target(conn *c)
 static int read_head(conn *c, struct MHD_Connection *connection, const char *method)
 {
     ff_server_request *request = &c->request;
-    *request = (ff_server_request){.connection = c, .take = &c->body};
+    *request = (ff_server_request){.connection = c, .take = &c->body, .begun_ns = c->begun_ns};
     request->method = ff_arena_strdup(c->arena, method);
     collect all = {c, 0, 0, ff_arena_array(c->arena, FF_MAX_HTTP_HEADERS, sizeof(ff_http_header))};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, collect_header, &all);
@@ -408,7 +322,7 @@ static enum MHD_Result finish(conn *c, struct MHD_Connection *connection, bool w
     set_phase(c, PHASE_SENDING);
     if (!whole)
         response.close = true;
-    return send_response(connection, &response);
+    return ff_server_send(connection, &response);
 }
 
 /* Called with the headers, then with each part of the body, then once more without any. */

@@ -27,6 +27,7 @@ typedef struct ff_server_request {
      * FF_BUSY (over max_body_total), FF_NO_MEMORY. body is empty then. */
     ff_code refused;
     uint64_t body_bytes; /* of the body as declared or, where it came in chunks, as counted */
+    int64_t begun_ns;    /* when its first line was there */
     void *connection;    /* private */
 } ff_server_request;
 
@@ -44,6 +45,12 @@ typedef struct ff_server_response {
     uint64_t file_offset, file_length;
     bool head_only; /* Content-Length of the body, but no body (HEAD) */
     uint64_t head_length;
+    /* Sends the body no faster than this says: how many of its bytes may have left by now, at least
+     * one more than `sent`. Blocks until it is so; 0 cuts the connection. NULL = as fast as can be.
+     * pace_end is called once, when the response is done with. */
+    uint64_t (*pace)(void *pacer, uint64_t sent);
+    void (*pace_end)(void *pacer);
+    void *pacer;
     bool close; /* close the connection afterwards */
 } ff_server_response;
 

@@ -54,9 +54,35 @@ static void describe(const ff_server_request *request, ff_server_response *respo
     ff_server_text(response, 200, "text/plain", text);
 }
 
+/* Three bytes more with each question; cuts the connection behind `until`. */
+typedef struct pacer {
+    uint64_t until;
+    atomic_int asked, ended;
+} pacer;
+
+static uint64_t pace(void *user, uint64_t sent)
+{
+    pacer *p = user;
+    atomic_fetch_add(&p->asked, 1);
+    return sent < p->until ? sent + 3 : 0;
+}
+
+static void pace_end(void *user)
+{
+    pacer *p = user;
+    atomic_fetch_add(&p->ended, 1);
+}
+
+static pacer paced;
+
 static void handle(void *user, const ff_server_request *request, ff_server_response *response)
 {
     (void)user;
+    if (strstr(request->path, "paced")) {
+        response->pace = pace;
+        response->pace_end = pace_end;
+        response->pacer = &paced;
+    }
     if (strcmp(request->path, "/view") == 0) {
         char *text = strdup("a view");
         response->status = 200;
@@ -67,7 +93,14 @@ static void handle(void *user, const ff_server_request *request, ff_server_respo
         response->status = 200;
         response->body = *request->take;
         *request->take = (ff_buf){0};
-    } else if (strcmp(request->path, "/file") == 0) {
+    } else if (strcmp(request->path, "/paced") == 0) {
+        response->status = 200;
+        response->view = ff_bytes_of("0123456789", 10);
+    } else if (strcmp(request->path, "/since") == 0) {
+        bool before = request->begun_ns > 0 && request->begun_ns <= ff_clock_now_ns();
+        bool waited = ff_clock_now_ns() - request->begun_ns >= 20000000;
+        ff_server_text(response, 200, "text/plain", before && waited ? "since" : "not");
+    } else if (strcmp(request->path, "/file") == 0 || strcmp(request->path, "/paced-file") == 0) {
         response->status = 206;
         response->file = file_path;
         response->file_offset = 3;
@@ -428,6 +461,52 @@ static void test_connection_bound(void **state)
     ff_server_free(server);
 }
 
+/* A body at a pace: whole, from a file, and cut: then nothing is whole. */
+static void test_paced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        uint64_t until;
+        int asked;
+        const char *body;
+    } CASES[] = {
+        {"GET /paced HTTP/1.1\r\nHost: h\r\n\r\n", 100, 4, "0123456789"},
+        {"GET /paced-file HTTP/1.1\r\nHost: h\r\n\r\n", 100, 2, "3456"},
+        {"GET /paced HTTP/1.1\r\nHost: h\r\n\r\n", 6, 3, ""},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        ff_server *server = start(NULL);
+        wire_answer answer = {0};
+        atomic_store(&paced.asked, 0);
+        atomic_store(&paced.ended, 0);
+        paced.until = CASES[i].until;
+        wire_ask(ff_server_port(server), CASES[i].request, &answer);
+        assert_body(&answer, CASES[i].body);
+        ff_server_free(server);
+        assert_int_equal(atomic_load(&paced.asked), CASES[i].asked);
+        assert_int_equal(atomic_load(&paced.ended), 1);
+        wire_clean(&answer);
+    }
+}
+
+/* A request began with its first line, however late the rest comes. */
+static void test_begun(void **state)
+{
+    (void)state;
+    ff_server *server = start(NULL);
+    wire_answer answer = {0};
+    int fd = wire_connect(ff_server_port(server));
+    wire_send(fd, "PUT /since HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n");
+    usleep(30000);
+    wire_send(fd, "\r\nab");
+    wire_read(fd, true, &answer);
+    assert_body(&answer, "since");
+    close(fd);
+    wire_clean(&answer);
+    ff_server_free(server);
+}
+
 static int make_file(void **state)
 {
     (void)state;
@@ -446,6 +525,7 @@ static int remove_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_paced),         cmocka_unit_test(test_begun),
         cmocka_unit_test(test_what_is_read),  cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_refused_bodies),
         cmocka_unit_test(test_header_bounds), cmocka_unit_test(test_deadlines),
