@@ -15,6 +15,25 @@ const ff_compute_op *ff_compute_find(const ff_compute_profile *p, const char *op
     return any;
 }
 
+/* Is name "op kind"? */
+static bool is_kind(const char *name, const char *op, const char *kind)
+{
+    size_t len = strlen(op);
+    return !strncmp(name, op, len) && name[len] == ' ' && !strcmp(name + len + 1, kind);
+}
+
+const ff_compute_op *ff_compute_entry(const ff_compute_profile *p, const ff_work *work)
+{
+    const ff_compute_op *of_kind = NULL;
+    for (int i = 0; i < p->op_count; i++) {
+        if (work->fused && !strcmp(p->ops[i].op, work->fused))
+            return &p->ops[i];
+        if (work->kind && is_kind(p->ops[i].op, work->op, work->kind))
+            of_kind = &p->ops[i];
+    }
+    return of_kind ? of_kind : ff_compute_find(p, work->op);
+}
+
 static double efficiency_at(const ff_compute_op *op, double tile_elems)
 {
     const ff_efficiency *e = op->efficiency;
@@ -38,6 +57,7 @@ double ff_compute_op_ms(const ff_compute_op *op, const ff_work *w)
                       op->ms_per_mweight * ((double)w->weight_elems / 1e6) +
                       op->ms_per_melem_in * ((double)w->in_elems / 1e6) +
                       op->ms_per_melem_out * ((double)w->out_elems / 1e6) +
+                      op->ms_per_mpatch * ((double)w->patch_elems / 1e6) +
                       op->ms_per_mb * ((double)w->moved_bytes / 1e6);
     return fmax(0, op->fixed_ms + variable / efficiency_at(op, (double)w->tile_elems));
 }
@@ -45,7 +65,7 @@ double ff_compute_op_ms(const ff_compute_op *op, const ff_work *w)
 ff_code ff_compute_predict(const ff_compute_profile *p, const ff_work *work, double *ms,
                            ff_err *err)
 {
-    const ff_compute_op *op = ff_compute_find(p, work->op);
+    const ff_compute_op *op = ff_compute_entry(p, work);
     if (!op)
         return ff_err_set(err, FF_NOT_FOUND,
                           "compute profile %s: no entry for op %s, and none "

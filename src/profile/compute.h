@@ -3,7 +3,7 @@
  *
  * ms = max(0, fixed_ms + (ms_per_gmac * GMAC + ms_per_mweight * 10^6 weights
  *      + ms_per_melem_in * 10^6 elements read + ms_per_melem_out * 10^6 written
- *      + ms_per_mb * MB moved) / efficiency(tile))
+ *      + ms_per_mpatch * 10^6 elements gathered + ms_per_mb * MB moved) / efficiency(tile))
  *
  * The Gillis form, ms = a * x + b with x in units of 1024, is this with one coefficient:
  * a * 10^9/1024 per GMAC, a * 10^6/1024 per million weights or elements; both are exact decimals.
@@ -14,11 +14,16 @@
  *  "ops": [{"op": "Conv", "fixed_ms": 0.703, "ms_per_gmac": 64.4, ..., "efficiency":
  *           [[49, 0.4], [3136, 1]], "r2": 0.98, "samples": 120, "source": "..."}, ...]}
  *
- * Coefficients that are absent are 0. "op" is ONNX's op type, several joined by '+' (a fused run),
- * "*" for every op that has no entry, or one of ours in lower case ("encode", "decode": a tensor to
- * and from its payload). efficiency: [tile elements, factor in (0, 1]] with rising sizes; between
- * them a straight line over the logarithm of the size, outside them the nearest. Same rules as
- * network.h: unknown, repeated, missing, absurd members are refused by name.
+ * Coefficients that are absent are 0. "op" names what the entry is for; a node takes the first of
+ *   "Conv+Relu"  what it costs within a run that ONNX Runtime fuses (ff_work.fused): a Relu behind
+ * a Conv; one of the runtime's own ops ("Gelu"); "free", which vanishes in the run "Conv 1x1"   its
+ * op type and kind (ff_work.kind) "Conv"       its op type
+ *   "*"          every op that has no entry.
+ * In lower case, ours: "encode" and "decode" (a tensor to and from its payload), of kind "raw" to
+ * and from an object; "run" (what a session's run costs beside its ops). efficiency: [tile
+ * elements, factor in (0, 1]] with rising sizes; between them a straight line over the logarithm of
+ * the size, outside them the nearest. Same rules as network.h: unknown, repeated, missing, absurd
+ * members are refused by name.
  */
 #ifndef FF_PROFILE_COMPUTE_H
 #define FF_PROFILE_COMPUTE_H
@@ -39,6 +44,7 @@ typedef struct ff_compute_op {
     double ms_per_gmac;
     double ms_per_mweight;
     double ms_per_melem_in, ms_per_melem_out;
+    double ms_per_mpatch;
     double ms_per_mb;
     int efficiency_count; /* 0 = 1 everywhere */
     ff_efficiency *efficiency;
@@ -74,6 +80,9 @@ typedef struct ff_work {
     uint64_t out_elems;   /* of its first output */
     uint64_t moved_bytes; /* all inputs, weights and outputs */
     uint64_t tile_elems;  /* output height x width; 0 = no map */
+    uint64_t patch_elems; /* of the matrix that a convolution is unrolled to */
+    const char *kind;     /* "1x1", "depthwise", "row" ...; NULL = none */
+    const char *fused;    /* its entry within a fused run; NULL = it is in none */
 } ff_work;
 
 ff_code ff_compute_profile_parse(ff_bytes json, ff_compute_profile **out, ff_err *err);
@@ -82,8 +91,10 @@ ff_code ff_compute_profile_emit(const ff_compute_profile *p, ff_buf *json, ff_er
 bool ff_compute_profile_equal(const ff_compute_profile *a, const ff_compute_profile *b);
 void ff_compute_profile_free(ff_compute_profile *p); /* accepts NULL */
 
-/* The op's entry, else that of "*", else NULL. */
+/* The entry of that name, else that of "*", else NULL. */
 const ff_compute_op *ff_compute_find(const ff_compute_profile *p, const char *op);
+/* The entry that the work is charged by, in the order told above; NULL where there is none. */
+const ff_compute_op *ff_compute_entry(const ff_compute_profile *p, const ff_work *work);
 /* ms on the profile's own machine. FF_NOT_FOUND names the op that has no entry. */
 ff_code ff_compute_predict(const ff_compute_profile *p, const ff_work *work, double *ms,
                            ff_err *err);

@@ -29,6 +29,7 @@ static const ff_field OP[] = {
     OPTIONAL(ff_compute_op, ms_per_mweight, 0, COEF_MAX),
     OPTIONAL(ff_compute_op, ms_per_melem_in, 0, COEF_MAX),
     OPTIONAL(ff_compute_op, ms_per_melem_out, 0, COEF_MAX),
+    OPTIONAL(ff_compute_op, ms_per_mpatch, 0, COEF_MAX),
     OPTIONAL(ff_compute_op, ms_per_mb, 0, COEF_MAX),
     OPTIONAL(ff_compute_op, r2, -1e6, 1),
     OPTIONAL(ff_compute_op, samples, 0, 1e12),

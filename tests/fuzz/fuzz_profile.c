@@ -61,7 +61,15 @@ static void try_compute(ff_bytes json)
         must(ff_compute_profile_equal(p, again));
     }
     for (int i = 0; i < p->op_count; i++) {
-        ff_work work = {p->ops[i].op, 1u << 30, 1u << 20, 1u << 18, 1u << 18, 1u << 22, 3136};
+        ff_work work = {.op = p->ops[i].op,
+                        .macs = 1u << 30,
+                        .weight_elems = 1u << 20,
+                        .in_elems = 1u << 18,
+                        .out_elems = 1u << 18,
+                        .moved_bytes = 1u << 22,
+                        .tile_elems = 3136,
+                        .patch_elems = 1u << 20,
+                        .kind = "1x1"};
         double ms = -1;
         must(ff_compute_predict(p, &work, &ms, &err) == FF_OK);
         must(isfinite(ms) && ms >= 0);

@@ -19,7 +19,10 @@ static const char SAMPLE[] =
     "{\"op\":\"Conv\",\"fixed_ms\":0.5,\"ms_per_gmac\":25,\"ms_per_mb\":0.1,"
     "\"efficiency\":[[16,0.25],[256,0.5],[4096,1]],\"r2\":0.98,\"samples\":100,\"source\":\"s\"},"
     "{\"op\":\"Relu\",\"fixed_ms\":-1,\"ms_per_melem_in\":2,\"ms_per_melem_out\":3,"
-    "\"ms_per_mweight\":4,\"source\":\"s\"}]}";
+    "\"ms_per_mweight\":4,\"source\":\"s\"},"
+    "{\"op\":\"Conv 1x1\",\"fixed_ms\":0,\"ms_per_gmac\":20,\"source\":\"s\"},"
+    "{\"op\":\"Conv 3x3\",\"fixed_ms\":0,\"ms_per_mpatch\":7,\"source\":\"s\"},"
+    "{\"op\":\"Conv+Relu\",\"fixed_ms\":0,\"ms_per_melem_out\":0.5,\"source\":\"s\"}]}";
 
 static void near(double found, double wanted, const char *what)
 {
@@ -36,6 +39,12 @@ static ff_compute_profile *sample(void)
     return p;
 }
 
+#define WORK(name, m, w, in, out, bytes, tile)                                                     \
+    {                                                                                              \
+        .op = name, .macs = m, .weight_elems = w, .in_elems = in, .out_elems = out,                \
+        .moved_bytes = bytes, .tile_elems = tile                                                   \
+    }
+
 static void test_predict(void **state)
 {
     (void)state;
@@ -44,15 +53,21 @@ static void test_predict(void **state)
         ff_work work;
         double ms;
     } rows[] = {
-        {{"Conv", 2000000000, 0, 0, 0, 10000000, 0}, 0.5 + 50 + 1},
-        {{"Conv", 2000000000, 0, 0, 0, 10000000, 10000}, 0.5 + 51},
-        {{"Conv", 2000000000, 0, 0, 0, 10000000, 4096}, 0.5 + 51},
-        {{"Conv", 2000000000, 0, 0, 0, 10000000, 256}, 0.5 + 102},
-        {{"Conv", 2000000000, 0, 0, 0, 10000000, 1024}, 0.5 + 51 / 0.75}, /* half way in log */
-        {{"Conv", 2000000000, 0, 0, 0, 10000000, 1}, 0.5 + 204},
-        {{"Conv", 0, 0, 0, 0, 0, 1}, 0.5},
-        {{"Relu", 9, 5000000, 1000000, 2000000, 9, 9}, -1 + 20 + 2 + 6},
-        {{"Relu", 0, 0, 100000, 0, 0, 0}, 0}, /* never below 0 */
+        {WORK("Conv", 2000000000, 0, 0, 0, 10000000, 0), 0.5 + 50 + 1},
+        {WORK("Conv", 2000000000, 0, 0, 0, 10000000, 10000), 0.5 + 51},
+        {WORK("Conv", 2000000000, 0, 0, 0, 10000000, 4096), 0.5 + 51},
+        {WORK("Conv", 2000000000, 0, 0, 0, 10000000, 256), 0.5 + 102},
+        {WORK("Conv", 2000000000, 0, 0, 0, 10000000, 1024), 0.5 + 51 / 0.75}, /* half way in log */
+        {WORK("Conv", 2000000000, 0, 0, 0, 10000000, 1), 0.5 + 204},
+        {WORK("Conv", 0, 0, 0, 0, 0, 1), 0.5},
+        {WORK("Relu", 9, 5000000, 1000000, 2000000, 9, 9), -1 + 20 + 2 + 6},
+        {WORK("Relu", 0, 0, 100000, 0, 0, 0), 0}, /* never below 0 */
+        {{.op = "Conv", .macs = 2000000000, .kind = "1x1"}, 40},
+        {{.op = "Conv", .patch_elems = 3000000, .kind = "3x3"}, 21},
+        {{.op = "Conv", .macs = 2000000000, .kind = "5x5"}, 50.5}, /* no such kind */
+        {{.op = "Relu", .out_elems = 3000000, .fused = "Conv+Relu"}, 1.5},
+        {{.op = "Relu", .out_elems = 3000000, .fused = "Gemm+Relu"}, -1 + 9},
+        {{.op = "Conv", .macs = 1, .out_elems = 3000000, .kind = "1x1", .fused = "Conv+Relu"}, 1.5},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         double ms = -1;
@@ -109,13 +124,9 @@ static void test_gillis(void **state)
         ff_compute_profile *p = sample_compute(rows[i].profile);
         for (uint64_t k = 0; k <= 4194304; k = k * 4 + 1) { /* K units */
             uint64_t n = k * 1024;
-            ff_work w = {rows[i].op,
-                         rows[i].unit == 0 ? n : 0,
-                         rows[i].unit == 1 ? n : 0,
-                         rows[i].unit == 2 ? n : 0,
-                         0,
-                         0,
-                         0};
+            ff_work w = {.op = rows[i].op, .kind = "1x1", .fused = "Conv+Relu", .patch_elems = n};
+            uint64_t *by_unit[] = {&w.macs, &w.weight_elems, &w.in_elems};
+            *by_unit[rows[i].unit] = n;
             double ms = -1;
             assert_int_equal(ff_compute_predict(p, &w, &ms, NULL), FF_OK);
             double wanted = fmax(0, rows[i].a * (double)k + rows[i].b);
