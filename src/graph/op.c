@@ -318,6 +318,31 @@ fail:
     return code;
 }
 
+bool ff_op_merges(const ff_graph *g, int node, int axis, int *first, int *last)
+{
+    ff_op_at at = ff_op_look(g, node);
+    const ff_op_entry *entry = ff_op_find(at.node);
+    return entry != NULL && entry->merges != NULL && ff_op_passes(g, node, axis, NULL, 0) &&
+           entry->merges(&at, axis, first, last);
+}
+
+int ff_op_divided_axis(const ff_graph *g, int node)
+{
+    ff_op_at at = ff_op_look(g, node);
+    const ff_op_entry *entry = ff_op_find(at.node);
+    return entry == NULL || entry->divided == NULL || !ff_op_shapes_known(&at, NULL, 0)
+               ? -1
+               : entry->divided(&at);
+}
+
+ff_code ff_op_emit_sized(const ff_graph *g, int node, ff_graph *p, const int *in,
+                         const int *out_values, ff_err *err)
+{
+    ff_op_at at = ff_op_look(g, node);
+    ff_region whole = ff_region_whole(at.out);
+    return emit_node(&at, &whole, NULL, p, in, out_values, err);
+}
+
 int ff_op_add(const ff_op_job *job, const int *in, int in_count, const char *const *skip)
 {
     const ff_node *n = job->at->node;

@@ -90,6 +90,22 @@ ff_code ff_op_sum_needs(const ff_graph *g, int node, int64_t lo, int64_t hi, boo
 ff_code ff_op_emit_sum(const ff_graph *g, int node, int64_t lo, int64_t hi, bool first, ff_graph *p,
                        const int *in, const int *out_values, ff_err *err);
 
+/* The axes of input 0 that the node sums over, as a bit mask, where any box of it gives a part of
+ * the sum (ReduceSum, ReduceMean, GlobalAveragePool, products; not convolutions); 0: none. */
+uint32_t ff_op_sum_axes(const ff_graph *g, int node);
+/* Adds the node to p as it sums over a box of input 0 that is `share` of the whole (of means). Only
+ * where ff_op_sum_length and ff_op_sum_axes. in[i] is FF_NO_VALUE for what another part adds. */
+ff_code ff_op_emit_sum_box(const ff_graph *g, int node, double share, ff_graph *p, const int *in,
+                           const int *out_values, ff_err *err);
+
+/* Does the node merge axes first..last of input 0 into its output axis, all others left alone? */
+bool ff_op_merges(const ff_graph *g, int node, int axis, int *first, int *last);
+/* The axis of input 0 whose consecutive parts are the node's outputs (Split); -1: none. */
+int ff_op_divided_axis(const ff_graph *g, int node);
+/* Adds a node of which one of the two is true to p: its outputs have the shapes of out_values. */
+ff_code ff_op_emit_sized(const ff_graph *g, int node, ff_graph *p, const int *in,
+                         const int *out_values, ff_err *err);
+
 /* What becomes of a sum's parts that come in as input number `input`. */
 typedef enum ff_linear {
     FF_LINEAR_NO,     /* anything */

@@ -47,6 +47,12 @@ typedef struct ff_op_entry {
      * also FF_SUM_WHOLE where the sum cannot be had in parts. NULL: never. */
     int (*sum_axis)(const ff_op_at *at, int input);
     bool averages; /* the sum is divided by the length of its axis */
+    /* The axes of input 0 that are summed over, where any box of it gives a part. NULL: none. */
+    uint32_t (*sum_axes)(const ff_op_at *at);
+    /* Is the output axis made of axes first..last of input 0, in their order? NULL: no. */
+    bool (*merges)(const ff_op_at *at, int axis, int *first, int *last);
+    /* The axis whose consecutive parts the outputs are; -1. NULL: none. */
+    int (*divided)(const ff_op_at *at);
     /* NULL: FF_LINEAR_NO */
     ff_linear (*linear)(const ff_op_at *at, int input);
 } ff_op_entry;

@@ -78,6 +78,12 @@ static int matmul_sum(const ff_op_at *at, int input)
     return input == 0 ? a->rank - 1 : input == 1 ? b->rank - 2 : FF_SUM_WHOLE;
 }
 
+static uint32_t matmul_sums(const ff_op_at *at)
+{
+    int axis = matmul_sum(at, 0);
+    return axis < 0 ? 0 : 1u << axis;
+}
+
 static int turned(const ff_op_at *at, int input)
 {
     return ff_node_int(at->node, input == 0 ? "transA" : "transB", 0) != 0 ? 1 : 0;
@@ -114,6 +120,12 @@ static int gemm_sum(const ff_op_at *at, int input)
     return input == 0 ? inner : input == 1 ? also : FF_SUM_ONCE;
 }
 
+static uint32_t gemm_sums(const ff_op_at *at)
+{
+    int axis = gemm_sum(at, 0);
+    return axis < 0 ? 0 : 1u << axis;
+}
+
 /* C may be left out since opset 11; a part of a sum without it has a zero until then. */
 static ff_code gemm_emit(const ff_op_job *job, ff_err *err)
 {
@@ -139,7 +151,7 @@ static ff_code gemm_emit(const ff_op_job *job, ff_err *err)
 #define PRODUCT(op, sum)                                                                           \
     {                                                                                              \
         .name = op, .summary = "every axis", .passes = matmul_passes, .map = matmul_map,           \
-        .dense_axis = last_axis, .sum_axis = sum                                                   \
+        .dense_axis = last_axis, .sum_axis = sum, .sum_axes = matmul_sums                          \
     }
 
 const ff_op_entry ff_ops_matrix[] = {PRODUCT("MatMul", matmul_sum),
@@ -151,5 +163,6 @@ const ff_op_entry ff_ops_matrix[] = {PRODUCT("MatMul", matmul_sum),
                                       .map = gemm_map,
                                       .emit = gemm_emit,
                                       .dense_axis = last_axis,
-                                      .sum_axis = gemm_sum},
+                                      .sum_axis = gemm_sum,
+                                      .sum_axes = gemm_sums},
                                      {.name = NULL}};

@@ -50,21 +50,50 @@ static ff_axis_map split_map(const ff_op_at *at, int axis, int input)
                          .runs = at->node->out_count};
 }
 
+/* The axis whose parts the outputs are. */
+static int divided(const ff_op_at *at)
+{
+    const ff_shape *in = ff_op_in(at, 0);
+    int along = ff_op_axis_attr(at, "axis", 0, at->out->rank);
+    int64_t all = 0;
+    for (int k = 0; k < at->node->out_count; k++) {
+        int v = at->node->out[k];
+        if (along < 0 || v == FF_NO_VALUE || !at->g->values[v].has_shape ||
+            at->g->values[v].shape.rank != in->rank) {
+            return -1;
+        }
+        all += at->g->values[v].shape.dim[along];
+    }
+    return along >= 0 && in->rank == at->out->rank && all == in->dim[along] ? along : -1;
+}
+
+/* The length of part number k: the piece's, or the whole one's where the piece leaves it out. */
+static int64_t part_length(const ff_op_job *job, int k, int along)
+{
+    int v = job->out[k];
+    const ff_value *whole = &job->at->g->values[job->at->node->out[k]];
+    return v != FF_NO_VALUE ? job->p->values[v].shape.dim[along] : whole->shape.dim[along];
+}
+
 /* The sizes of the parts, where their axis is cut. */
 static ff_code split_emit(const ff_op_job *job, ff_err *err)
 {
     static const char *const SKIP[] = {"split", "num_outputs", NULL};
     const ff_op_at *at = job->at;
-    int along = ff_op_axis_attr(at, "axis", 0, at->out->rank), count = at->node->out_count;
-    if (along < 0 || job->cover->hi[along] - job->cover->lo[along] == at->out->dim[along]) {
-        ff_op_add(job, job->in, at->node->in_count, NULL);
-        return FF_OK;
-    }
+    int along = divided(at), count = at->node->out_count;
+    bool whole = true;
     int64_t *sizes = ff_mem_must_array((size_t)count + 1, sizeof *sizes);
     int in[2] = {job->in[0], FF_NO_VALUE};
     ff_code code = FF_OK;
-    for (int k = 0; k < count; k++) {
-        sizes[k] = job->cover->hi[along] - job->cover->lo[along];
+    for (int k = 0; k < count && along >= 0; k++) {
+        sizes[k] = part_length(job, k, along);
+        whole = whole && sizes[k] == at->g->values[at->node->out[k]].shape.dim[along];
+    }
+    if (whole) {
+        int as_is[2] = {job->in[0], at->node->in_count > 1 ? job->in[1] : FF_NO_VALUE};
+        ff_op_add(job, as_is, at->node->in_count, NULL);
+        ff_mem_free(sizes);
+        return FF_OK;
     }
     if (at->opset >= 13) {
         code = ff_op_add_ints(job, "sizes", sizes, count, &in[1], err);
@@ -163,6 +192,23 @@ static bool reshape_passes(const ff_op_at *at, int axis, char *why, size_t size)
     return true;
 }
 
+/* The axes of the input that make up an output axis; the longest such range. */
+static bool reshape_merges(const ff_op_at *at, int axis, int *first, int *last)
+{
+    const ff_shape *in = ff_op_in(at, 0);
+    int64_t before = product(at->out, 0, axis);
+    for (int lo = 0; lo < in->rank; lo++) {
+        for (int hi = in->rank; hi > lo && product(in, 0, lo) == before; hi--) {
+            if (product(in, lo, hi) == at->out->dim[axis]) {
+                *first = lo;
+                *last = hi - 1;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static ff_axis_map reshape_map(const ff_op_at *at, int axis, int input)
 {
     return input == 0 ? reshaped(at, axis) : ff_op_map_none();
@@ -231,7 +277,7 @@ static ff_axis_map expand_map(const ff_op_at *at, int axis, int input)
 #define RESHAPE(op)                                                                                \
     {                                                                                              \
         .name = op, .summary = "axes that it leaves, merges or divides", .passes = reshape_passes, \
-        .map = reshape_map, .linear = ff_op_linear_data                                            \
+        .map = reshape_map, .linear = ff_op_linear_data, .merges = reshape_merges                  \
     }
 
 const ff_op_entry ff_ops_move[] = {{.name = "Concat",
@@ -242,7 +288,8 @@ const ff_op_entry ff_ops_move[] = {{.name = "Concat",
                                     .summary = "every axis; its own into equal parts",
                                     .passes = split_passes,
                                     .map = split_map,
-                                    .emit = split_emit},
+                                    .emit = split_emit,
+                                    .divided = divided},
                                    {.name = "Transpose",
                                     .summary = "every axis",
                                     .passes = transpose_passes,
@@ -254,7 +301,8 @@ const ff_op_entry ff_ops_move[] = {{.name = "Concat",
                                     .map = reshape_map,
                                     .reads = first_only,
                                     .emit = reshape_emit,
-                                    .linear = ff_op_linear_data},
+                                    .linear = ff_op_linear_data,
+                                    .merges = reshape_merges},
                                    RESHAPE("Flatten"),
                                    RESHAPE("Squeeze"),
                                    RESHAPE("Unsqueeze"),

@@ -190,6 +190,17 @@ static int pool_sum_axis(const ff_op_at *at, int input)
     return best;
 }
 
+static uint32_t reduce_sum_axes(const ff_op_at *at)
+{
+    int mask = reduced_axes(at);
+    return mask < 0 ? 0 : (uint32_t)mask;
+}
+
+static uint32_t pool_sum_axes(const ff_op_at *at)
+{
+    return (1u << ff_op_in(at, 0)->rank) - 4u;
+}
+
 #define REDUCE(op)                                                                                 \
     {                                                                                              \
         .name = op, .summary = "axes that it keeps", .passes = reduce_passes, .map = reduce_map    \
@@ -223,6 +234,7 @@ const ff_op_entry ff_ops_norm[] = {{.name = "BatchNormalization",
                                     .passes = channelwise_passes,
                                     .map = data_map,
                                     .sum_axis = pool_sum_axis,
+                                    .sum_axes = pool_sum_axes,
                                     .averages = true,
                                     .linear = ff_op_linear_data},
                                    NORM("GlobalMaxPool", "batch and channels", channelwise_passes),
@@ -237,6 +249,7 @@ const ff_op_entry ff_ops_norm[] = {{.name = "BatchNormalization",
                                     .passes = reduce_passes,
                                     .map = reduce_map,
                                     .sum_axis = reduce_sum_axis,
+                                    .sum_axes = reduce_sum_axes,
                                     .averages = true,
                                     .linear = ff_op_linear_data},
                                    REDUCE("ReduceMin"),
@@ -246,6 +259,7 @@ const ff_op_entry ff_ops_norm[] = {{.name = "BatchNormalization",
                                     .passes = reduce_passes,
                                     .map = reduce_map,
                                     .sum_axis = reduce_sum_axis,
+                                    .sum_axes = reduce_sum_axes,
                                     .linear = ff_op_linear_data},
                                    REDUCE("ReduceSumSquare"),
                                    REDUCE("ArgMax"),

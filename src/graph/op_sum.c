@@ -136,6 +136,32 @@ ff_code ff_op_emit_sum(const ff_graph *g, int node, int64_t lo, int64_t hi, bool
     return code;
 }
 
+uint32_t ff_op_sum_axes(const ff_graph *g, int node)
+{
+    ff_op_at at = ff_op_look(g, node);
+    const ff_op_entry *entry = ff_op_find(at.node);
+    return entry == NULL || entry->sum_axes == NULL || ff_op_sum_length(g, node, NULL, 0) == 0
+               ? 0
+               : entry->sum_axes(&at);
+}
+
+ff_code ff_op_emit_sum_box(const ff_graph *g, int node, double share, ff_graph *p, const int *in,
+                           const int *out_values, ff_err *err)
+{
+    ff_op_at at = ff_op_look(g, node);
+    const ff_op_entry *entry = ff_op_find(at.node);
+    ff_region whole = ff_region_whole(at.out);
+    ff_op_job job = {.at = &at, .cover = &whole, .p = p, .in = in, .out = out_values};
+    if (entry->averages) {
+        return emit_mean(&job, share, err);
+    }
+    if (entry->emit != NULL) {
+        return entry->emit(&job, err);
+    }
+    ff_op_add(&job, in, at.node->in_count, NULL);
+    return FF_OK;
+}
+
 ff_linear ff_op_linear(const ff_graph *g, int node, int input)
 {
     ff_op_at at = ff_op_look(g, node);

@@ -1,10 +1,9 @@
 /*
  * How values are cut: from the outputs of a stage back to its inputs.
  *
- * A grid cuts rows and columns wherever they come from. The other splits cut one axis of each value
- * into ranges; where its place is in the axis that the split chose (the root: an output of the
- * stage, or what a layer sums over) is followed through all reshapes, so that ranges begin where
- * heads and groups do.
+ * Splits other than grids (cut_grid.c) cut one axis of each value into ranges; where its place is
+ * in the axis that the split chose (the root: an output of the stage, or what a layer sums over) is
+ * followed through all reshapes, so that ranges begin where heads and groups do.
  */
 #include <stdio.h>
 
@@ -91,6 +90,16 @@ ff_code ff_demand(ff_stage_view *view, int n, int v, const ff_cut *what, ff_err 
     bool scattered = runs_of(c) > 1 || runs_of(what) > 1;
     bool outside = value->producer == FF_NO_NODE || value->producer < view->stage->begin;
     char why[256];
+    if (what->gather != 0 && view->constant[v] != 0 &&
+        (!weight || ff_dtype_bytes(value->dtype) == 0)) {
+        snprintf(why, sizeof why, "runs of '%.100s', which is computed from weights, cannot be had",
+                 value->name);
+        return ff_no_pass(view->g, n, split, why, err);
+    }
+    if (!weight && c->demanded && c->gather != what->gather) {
+        snprintf(why, sizeof why, "'%.100s', which it reads, is cut in two ways", value->name);
+        return ff_no_pass(view->g, n, split, why, err);
+    }
     if (!weight && ((differs && view->constant[v] == 0) ||
                     (scattered && (differs || outside || c->all || what->all || what->once)))) {
         snprintf(why, sizeof why, "'%.100s', which it reads, is cut in two ways", value->name);
@@ -109,6 +118,7 @@ ff_code ff_demand(ff_stage_view *view, int n, int v, const ff_cut *what, ff_err 
         c->num = what->num;
         c->den = what->den;
         c->runs = what->runs;
+        c->gather = what->gather;
     }
     c->axes |= what->axes;
     return FF_OK;
@@ -145,7 +155,7 @@ static bool align(ff_stage_view *view, const ff_cut *cut, int64_t block)
 }
 
 /* Maps that leave the axis as it is, whatever their kind. */
-static bool is_same(const ff_axis_map *map, int64_t out_len)
+bool ff_map_is_same(const ff_axis_map *map, int64_t out_len)
 {
     bool one = map->in_len == out_len;
     return map->kind == FF_AXIS_SAME ||
@@ -170,11 +180,12 @@ static bool ranged_input(ff_stage_view *view, int n, int i, const ff_cut *out, f
                    .root = out->root,
                    .num = out->num,
                    .den = out->den,
-                   .runs = out->runs};
-    if (is_same(&map, view->g->values[node->out[0]].shape.dim[axis])) {
+                   .runs = out->runs,
+                   .gather = out->gather};
+    if (ff_map_is_same(&map, view->g->values[node->out[0]].shape.dim[axis])) {
         return true;
     }
-    if (map.kind != FF_AXIS_GROUPS || runs_of(out) > 1) {
+    if (map.kind != FF_AXIS_GROUPS || runs_of(out) > 1 || out->gather != 0) {
         snprintf(why, size, "axis %d of its output is no share of its input %d", axis, i);
         return false;
     }
@@ -191,7 +202,7 @@ static bool ranged_input(ff_stage_view *view, int n, int i, const ff_cut *out, f
     return true;
 }
 
-static ff_code cut_ranged(ff_stage_view *view, int n, const ff_cut *out, ff_err *err)
+ff_code ff_cut_ranged(ff_stage_view *view, int n, const ff_cut *out, ff_err *err)
 {
     const ff_node *node = &view->g->nodes[n];
     const ff_split *split = &view->stage->split;
@@ -260,7 +271,8 @@ static ff_code cut_constant(ff_stage_view *view, int n, const ff_cut *out, ff_er
 {
     const ff_node *node = &view->g->nodes[n];
     int axis = ff_cut_axis(out);
-    bool cut = out->axes != 0 && !out->all && !out->once && ff_op_passes(view->g, n, axis, NULL, 0);
+    bool cut = out->axes != 0 && !out->all && !out->once && out->gather == 0 &&
+               ff_op_passes(view->g, n, axis, NULL, 0);
     for (int i = 0; i < node->in_count && cut; i++) {
         ff_cut in;
         char why[256];
@@ -268,7 +280,7 @@ static ff_code cut_constant(ff_stage_view *view, int n, const ff_cut *out, ff_er
         cut = cut && (node->in[i] == FF_NO_VALUE || ff_op_axis(view->g, n, axis, i).runs <= 1);
     }
     if (cut) {
-        return cut_ranged(view, n, out, err);
+        return ff_cut_ranged(view, n, out, err);
     }
     const ff_cut all = {.all = true};
     for (int k = 0; k < node->out_count; k++) {
@@ -279,54 +291,6 @@ static ff_code cut_constant(ff_stage_view *view, int n, const ff_cut *out, ff_er
         }
     }
     return cut_whole(view, n, err);
-}
-
-bool ff_grid_passes_axis(const ff_graph *g, int n, int axis, char *why, size_t size)
-{
-    if (!ff_op_passes(g, n, axis, why, size)) {
-        return false;
-    }
-    if (axis == ff_op_dense_axis(g, n)) {
-        snprintf(why, size, "its channels or columns are no rows or columns of a map");
-        return false;
-    }
-    for (int i = 0; i < g->nodes[n].in_count; i++) {
-        if (ff_op_axis(g, n, axis, i).kind == FF_AXIS_GROUPS) {
-            snprintf(why, size, "it merges or divides axis %d", axis);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Passes the axes that a grid cuts of a node's outputs on to its inputs. */
-static ff_code cut_grid(ff_stage_view *view, int n, uint32_t mask, ff_err *err)
-{
-    const ff_graph *g = view->g;
-    const ff_node *node = &g->nodes[n];
-    const ff_split *split = &view->stage->split;
-    char why[256];
-    if (mask == 0 && !ff_split_passes(g, n, split, why, sizeof why)) {
-        /* every piece computes it whole: fine for a gate, not for what reads a whole map */
-        return ff_no_pass(g, n, split, why, err);
-    }
-    for (int axis = 0; axis < FF_MAX_RANK; axis++) {
-        if ((mask >> axis & 1u) != 0 && !ff_grid_passes_axis(g, n, axis, why, sizeof why)) {
-            return ff_no_pass(g, n, split, why, err);
-        }
-        for (int i = 0; (mask >> axis & 1u) != 0 && i < node->in_count; i++) {
-            ff_axis_map map = ff_op_axis(g, n, axis, i);
-            if (map.kind != FF_AXIS_NONE && map.kind != FF_AXIS_BCAST) {
-                view->cut[node->in[i]].axes |= 1u << map.in_axis;
-            }
-        }
-    }
-    for (int i = 0; i < node->in_count; i++) {
-        if (ff_op_reads(g, n, i)) {
-            view->cut[node->in[i]].demanded = true;
-        }
-    }
-    return FF_OK;
 }
 
 /* What all outputs of a node are asked for. */
@@ -349,6 +313,7 @@ static ff_cut asked_of(const ff_stage_view *view, const ff_node *node)
             all.num = c->num;
             all.den = c->den;
             all.runs = c->runs;
+            all.gather = c->gather;
         }
     }
     return all;
@@ -364,15 +329,29 @@ static ff_code check_outputs_alike(const ff_stage_view *view, int n, const ff_cu
         int v = node->out[k];
         if (v != FF_NO_VALUE && view->cut[v].axes != 0) {
             const ff_cut *c = &view->cut[v];
-            alike = alike && runs_of(c) == runs_of(asked) && c->num == asked->num &&
-                    c->den == asked->den && c->root == asked->root;
+            alike = alike && runs_of(c) == runs_of(asked) && c->gather == asked->gather &&
+                    c->num == asked->num && c->den == asked->den && c->root == asked->root;
         }
     }
     /* what is computed whole can be given away in one range, not in one of every run */
-    alike = alike && (runs_of(asked) == 1 || !(asked->all || asked->once));
+    alike = alike && ((runs_of(asked) == 1 && asked->gather == 0) || !(asked->all || asked->once));
     return alike ? FF_OK
                  : ff_no_pass(view->g, n, &view->stage->split, "its outputs are cut in two ways",
                               err);
+}
+
+/* What a grid asks of the node. */
+static ff_code cut_for_grid(ff_stage_view *view, int n, const ff_cut *asked, ff_err *err)
+{
+    const ff_split *split = &view->stage->split;
+    if (asked->partial) {
+        return asked->axes != 0 || asked->all || asked->once
+                   ? ff_no_pass(view->g, n, split, "its sum is needed whole before the stage ends",
+                                err)
+                   : ff_cut_terms(view, n, err);
+    }
+    return asked->gather != 0 ? ff_cut_flattened(view, n, asked, err)
+                              : ff_cut_grid(view, n, asked->axes, err);
 }
 
 ff_code ff_cut_node(ff_stage_view *view, int n, ff_err *err)
@@ -385,7 +364,11 @@ ff_code ff_cut_node(ff_stage_view *view, int n, ff_err *err)
         return FF_OK;
     }
     if (split->kind == FF_SPLIT_GRID) {
-        return cut_grid(view, n, asked.axes, err);
+        return cut_for_grid(view, n, &asked, err);
+    }
+    int axis;
+    if (!constant && ff_divides_unequally(view, n, &axis)) {
+        return ff_cut_divided(view, n, axis, err);
     }
     ff_code code = check_outputs_alike(view, n, &asked, err);
     if (code != FF_OK) {
@@ -405,5 +388,6 @@ ff_code ff_cut_node(ff_stage_view *view, int n, ff_err *err)
         code = cut_whole(view, n, err);
     }
     /* what is computed whole needs no part of its own */
-    return code != FF_OK || asked.all || asked.axes == 0 ? code : cut_ranged(view, n, &asked, err);
+    return code != FF_OK || asked.all || asked.axes == 0 ? code
+                                                         : ff_cut_ranged(view, n, &asked, err);
 }

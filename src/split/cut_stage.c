@@ -101,7 +101,7 @@ static ff_code check_output(const ff_stage_view *view, int v, ff_err *err)
         return ff_err_set(err, FF_UNSUPPORTED,
                           "the shape of '%.100s', which leaves a stage, is not known", value->name);
     }
-    if (s->kind != FF_SPLIT_GRID || view->constant[v] != 0) {
+    if (s->kind != FF_SPLIT_GRID || view->constant[v] != 0 || view->summable[v] != 0) {
         return FF_OK;
     }
     int rank = value->shape.rank;
@@ -150,6 +150,7 @@ static void forget(ff_stage_view *view)
     memset(view->sum_root, 0,
            (size_t)(view->stage->end - view->stage->begin) * sizeof *view->sum_root);
     view->root_count = view->meeting_count = view->layers_cut = view->products = 0;
+    view->gather_count = 0;
 }
 
 static bool has_layer(const ff_stage_view *view)
@@ -211,9 +212,12 @@ static ff_code demand_outputs(ff_stage_view *view, ff_err *err)
         int v = view->out[i], n = view->g->values[v].producer;
         if (view->constant[v] != 0) {
             code = ff_demand(view, n, v, &once, err); /* piece 0 makes it */
-        } else if (split->kind == FF_SPLIT_GRID) {
-            view->cut[v].demanded = true;
-            view->cut[v].axes |= ff_grid_axes(split, view->g->values[v].shape.rank);
+        } else if (split->kind == FF_SPLIT_GRID && view->summable[v] == 0) {
+            int rank = view->g->values[v].shape.rank;
+            const ff_cut tile = {.axes = ff_grid_axes(split, rank)};
+            (void)ff_tiling_add(view, v, split->rows > 1 ? rank - 2 : -1,
+                                split->cols > 1 ? rank - 1 : -1);
+            code = ff_demand(view, n, v, &tile, err);
         } else if (split->kind == FF_SPLIT_BATCH || split->kind == FF_SPLIT_CHANNEL) {
             code = demand_range(view, i, axis[i], err);
         } else {
@@ -237,6 +241,9 @@ ff_code ff_stage_view_cut(ff_stage_view *view, ff_err *err)
                               g->values[view->in[i]].name);
         }
     }
+    if (ff_split_divides(split->kind) || split->kind == FF_SPLIT_GRID) {
+        ff_mark_summable(view);
+    }
     for (int i = 0; i < view->out_count; i++) {
         ff_code code = check_output(view, view->out[i], err);
         if (code != FF_OK) {
@@ -251,9 +258,6 @@ ff_code ff_stage_view_cut(ff_stage_view *view, ff_err *err)
     }
     if (whole) {
         return FF_OK;
-    }
-    if (ff_split_divides(split->kind)) {
-        ff_mark_summable(view);
     }
     ff_code code = demand_outputs(view, err);
     if (code == FF_OK) {

@@ -11,6 +11,9 @@
 /* Does the node sum over an axis that can be shared out? */
 static bool begins_sum(const ff_stage_view *view, int n)
 {
+    if (view->stage->split.kind == FF_SPLIT_GRID) {
+        return ff_grid_begins_sum(view, n);
+    }
     bool layer = ff_is_layer(view, n);
     bool product = ff_op_dense_axis(view->g, n) >= 0;
     return (layer || !product) && ff_op_sum_length(view->g, n, NULL, 0) >= view->stage->split.rows;
@@ -82,7 +85,8 @@ ff_code ff_cut_terms(ff_stage_view *view, int n, ff_err *err)
     char why[256] = "", sum[200] = "";
     if (!passes_terms(view, n)) {
         if (begins_sum(view, n)) {
-            return begin_sum(view, n, err);
+            return view->stage->split.kind == FF_SPLIT_GRID ? ff_grid_begin_sum(view, n, err)
+                                                            : begin_sum(view, n, err);
         }
         int64_t length = ff_op_sum_length(view->g, n, sum, sizeof sum);
         snprintf(why, sizeof why, "%s", "it makes no sum of parts, and passes none");

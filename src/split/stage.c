@@ -83,6 +83,7 @@ ff_code ff_stage_view_init(ff_stage_view *view, const ff_graph *g, const ff_stag
     view->constant = ff_mem_must(values);
     view->cut = ff_mem_must_array(values, sizeof *view->cut);
     view->summable = ff_mem_must(values);
+    view->sum_map = ff_mem_must_array((size_t)(stage->end - stage->begin), sizeof *view->sum_map);
     view->sum_root = ff_mem_must_array((size_t)(stage->end - stage->begin), sizeof *view->sum_root);
     ff_stage_borders(g, stage->begin, stage->end, &view->in, &view->in_count, &view->out,
                      &view->out_count);
@@ -101,6 +102,9 @@ void ff_stage_view_clean(ff_stage_view *view)
     ff_mem_free(view->cut);
     ff_mem_free(view->summable);
     ff_mem_free(view->sum_root);
+    ff_mem_free(view->sum_map);
+    ff_mem_free(view->tiling);
+    ff_mem_free(view->gather);
     ff_mem_free(view->out_root);
     ff_mem_free(view->root);
     ff_mem_free(view->meeting);
@@ -146,20 +150,9 @@ bool ff_split_passes(const ff_graph *g, int node, const ff_split *split, char *w
     if (split->kind != FF_SPLIT_GRID) {
         return true;
     }
-    const ff_node *n = &g->nodes[node];
-    int v = n->out_count > 0 ? n->out[0] : FF_NO_VALUE;
-    int rank = v != FF_NO_VALUE && g->values[v].has_shape ? g->values[v].shape.rank : 0;
-    uint32_t mask = ff_grid_axes(split, rank);
-    if (rank < 3 && (split->rows > 1 || split->cols > 1)) {
-        snprintf(why, size, "it makes no map");
-        return false;
-    }
-    for (int axis = 0; axis < rank; axis++) {
-        if ((mask >> axis & 1u) != 0 && !ff_grid_passes_axis(g, node, axis, why, size)) {
-            return false;
-        }
-    }
-    return true;
+    const ff_stage alone = {node, node + 1, *split};
+    return ff_grid_passes_map(g, node, split, why, size) ||
+           ff_stage_check(g, &alone, NULL) == FF_OK; /* sums over its tiles */
 }
 
 ff_code ff_stage_check(const ff_graph *g, const ff_stage *stage, ff_err *err)

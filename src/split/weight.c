@@ -1,6 +1,8 @@
 /*
  * Parts of weights: views of the whole graph's where they are one run of bytes, copies where not.
  */
+#include <string.h>
+
 #include "split/split_int.h"
 
 ff_code ff_weight_bytes(ff_arena *arena, const ff_value *whole, const ff_region *region, int axis,
@@ -50,4 +52,33 @@ ff_code ff_weight_bytes(ff_arena *arena, const ff_value *whole, const ff_region 
     }
     ff_tensor_clean(&run);
     return code;
+}
+
+ff_code ff_weight_gather(ff_arena *arena, const ff_value *whole, int axis, const ff_range *runs,
+                         int count, ff_bytes *out, ff_err *err)
+{
+    const ff_shape *shape = &whole->shape;
+    size_t elem = ff_dtype_bytes(whole->dtype), outer = 1, inner = elem, part = 0;
+    size_t axis_len = (size_t)shape->dim[axis];
+    for (int a = 0; a < shape->rank; a++) {
+        outer *= a < axis ? (size_t)shape->dim[a] : 1;
+        inner *= a > axis ? (size_t)shape->dim[a] : 1;
+    }
+    for (int r = 0; r < count; r++) {
+        part += (size_t)(runs[r].hi - runs[r].lo);
+        if (runs[r].lo < 0 || runs[r].hi <= runs[r].lo || runs[r].hi > shape->dim[axis]) {
+            return ff_err_set(err, FF_INTERNAL, "'%.100s' has no places [%lld, %lld) of axis %d",
+                              whole->name, (long long)runs[r].lo, (long long)runs[r].hi, axis);
+        }
+    }
+    uint8_t *copy = ff_arena_alloc(arena, outer * part * inner + 1), *to = copy;
+    for (size_t o = 0; o < outer; o++) {
+        for (int r = 0; r < count; r++) {
+            size_t bytes = (size_t)(runs[r].hi - runs[r].lo) * inner;
+            memcpy(to, whole->data.data + (o * axis_len + (size_t)runs[r].lo) * inner, bytes);
+            to += bytes;
+        }
+    }
+    *out = ff_bytes_of(copy, outer * part * inner);
+    return FF_OK;
 }

@@ -21,7 +21,7 @@
 static ff_engine *engine;
 
 typedef struct tally {
-    int cases, grids, refused;
+    int cases, grids, refused, sums;
     double worst;
 } tally;
 
@@ -29,6 +29,20 @@ static ff_split random_grid(ff_random *r)
 {
     static const int SIZES[] = {1, 2, 2, 3, 4};
     return (ff_split){FF_SPLIT_GRID, SIZES[ff_random_below(r, 5)], SIZES[ff_random_below(r, 5)]};
+}
+
+/* Does an output of the stage come as parts of a sum? */
+static bool adds_up(const ff_graph *g, const ff_stage *stage)
+{
+    ff_pieces pieces = {0};
+    bool add = false;
+    if (stage->split.kind == FF_SPLIT_GRID && ff_stage_split(g, stage, &pieces, NULL) == FF_OK) {
+        for (int i = 0; i < pieces.piece[0].out_count; i++) {
+            add = add || pieces.piece[0].out[i].add;
+        }
+    }
+    ff_pieces_clean(&pieces);
+    return add;
 }
 
 /* Cuts the nodes into stages; a stage that no random grid passes runs whole. */
@@ -49,6 +63,7 @@ static int random_stages(const ff_graph *g, ff_random *r, ff_stage *stages, tall
                 *s = grid;
             }
         }
+        t->sums += adds_up(g, s) ? 1 : 0;
         t->grids += s->split.kind == FF_SPLIT_GRID ? 1 : 0;
         t->refused += s->split.kind == FF_SPLIT_GRID ? 0 : 1;
     }
@@ -110,11 +125,13 @@ static void pieces_equal_whole(void **state)
     for (uint64_t seed = first; seed < first + cases; seed++) {
         failures += run_case(seed, &t);
     }
-    print_message("%d cases from seed %llu on: %d stages as grids, %d whole; worst error %.2g\n",
-                  t.cases, (unsigned long long)first, t.grids, t.refused, t.worst);
+    print_message("%d cases from seed %llu on: %d stages as grids (%d with sums), %d whole; worst "
+                  "error %.2g\n",
+                  t.cases, (unsigned long long)first, t.grids, t.sums, t.refused, t.worst);
     assert_int_equal(failures, 0);
     if (cases > 50) {
         assert_true(t.grids > 3 * t.refused); /* the cases are worth something */
+        assert_true(t.sums > 15);
     }
 }
 

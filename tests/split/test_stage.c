@@ -31,6 +31,47 @@ static void head(graph_make *m)
     gm_output(m, gm_op2(m, "MatMul", x, gm_weight(m, gm_shape(2, 64, 8), 1, 0), NULL));
 }
 
+static int product(graph_make *m, int x)
+{
+    return gm_op2(m, "MatMul", x, gm_weight(m, gm_shape(2, 64, 8), 1, 0), NULL);
+}
+
+/* What is flattened leaves too. */
+static void head_and_flat(graph_make *m)
+{
+    int x = gm_op1(m, "Flatten", gm_op1(m, "Relu", image(m, 4, 4), NULL), "axis=1");
+    gm_output(m, product(m, x));
+    gm_output(m, x);
+}
+
+/* Two products, added. */
+static void head_twice(graph_make *m)
+{
+    int x = gm_op1(m, "Flatten", gm_op1(m, "Relu", image(m, 4, 4), NULL), "axis=1");
+    gm_output(m, gm_op2(m, "Add", product(m, gm_op1(m, "Neg", x, NULL)), product(m, x), NULL));
+}
+
+static void head_relu(graph_make *m)
+{
+    int x = gm_op1(m, "Flatten", image(m, 4, 4), "axis=1");
+    gm_output(m, gm_op1(m, "Relu", product(m, x), NULL));
+}
+
+/* The other factor is not stored. */
+static void head_of_computed(graph_make *m)
+{
+    int x = gm_op1(m, "Flatten", image(m, 4, 4), "axis=1");
+    gm_output(m, gm_op2(m, "MatMul", x, gm_input(m, gm_shape(2, 64, 8)), NULL));
+}
+
+/* A norm needs the whole of what the product takes tile by tile. */
+static void head_and_whole(graph_make *m)
+{
+    int x = gm_op1(m, "Flatten", gm_op1(m, "Relu", image(m, 4, 4), NULL), "axis=1");
+    int y = product(m, gm_op1(m, "Softmax", x, "axis=1"));
+    gm_output(m, gm_op2(m, "Add", product(m, x), y, NULL));
+}
+
 static void small_map(graph_make *m)
 {
     gm_output(m, gm_op1(m, "MaxPool", image(m, 8, 8), "kernel_shape=4,2 strides=4,2"));
@@ -79,9 +120,20 @@ static const struct {
      "whole map"},
     {squeeze, 0, 1, 2, 2, NULL},
     {squeeze, 3, 5, 2, 2, NULL},
-    {squeeze, 1, 2, 2, 2, "no map of at least 2x2"},
+    {squeeze, 1, 2, 2, 2, NULL}, /* each tile's mean, added */
+    {squeeze, 0, 2, 2, 2, NULL}, /* and the map itself */
+    {squeeze, 0, 3, 2, 2, "Conv, is 1x4x1x1: no map of at least 2x2"},
     {squeeze, 0, 0, 1, 1, NULL},
-    {head, 0, 0, 1, 2, "no map"},
+    {head, 0, 0, 1, 2, NULL},
+    {head, 0, 0, 4, 4, NULL},
+    {head, 0, 0, 1, 5, "MatMul, is 1x8: no map"}, /* 4 columns */
+    {head, 0, 2, 1, 2, "Flatten, is 1x64: no map"},
+    {head, 2, 3, 1, 2, "no map"}, /* flattened before */
+    {head_and_flat, 0, 0, 2, 2, "Flatten, is 1x64: no map"},
+    {head_twice, 0, 0, 2, 2, NULL},
+    {head_relu, 0, 0, 2, 2, "no map"},
+    {head_of_computed, 0, 0, 2, 2, "no map"},
+    {head_and_whole, 0, 0, 2, 2, "MatMul 'n3' (node 3) cannot pass grid 2x2: it makes no map"},
     {head, 0, 1, 1, 2, NULL},
     {small_map, 0, 0, 2, 2, NULL},
     {small_map, 0, 0, 2, 4, NULL},
@@ -133,7 +185,7 @@ static void node_by_node(void **state)
     gm_init(&m, 13, 1);
     squeeze(&m);
     ff_split grid = {FF_SPLIT_GRID, 2, 2}, whole = {FF_SPLIT_OFFLOAD, 0, 0};
-    static const bool PASSES[] = {true, false, true, true, true};
+    static const bool PASSES[] = {true, true, true, true, true};
     for (int n = 0; n < m.g->node_count; n++) {
         assert_int_equal(ff_split_passes(m.g, n, &grid, why, sizeof why), PASSES[n]);
         assert_true(ff_split_passes(m.g, n, &whole, why, sizeof why));

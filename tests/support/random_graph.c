@@ -498,6 +498,71 @@ static int step(maker *k)
                        : where(k, x);
 }
 
+static int reduced(maker *k, int x)
+{
+    char attrs[64];
+    const char *op = chance(k, 50) ? "ReduceMean" : "ReduceSum";
+    bool input = k->m->opset >= (op[6] == 'M' ? 18 : 13);
+    bool all = chance(k, 20) && dim(k, x, 1) < 3; /* channels too */
+    int64_t axes[3] = {3, -2, 1};
+    snprintf(attrs, sizeof attrs, "keepdims=%d%s", (int)below(k, 2),
+             input ? ""
+             : all ? " axes=2,3,1"
+                   : " axes=3,2");
+    return input ? gm_op2(k->m, op, x, gm_ints(k->m, axes, all ? 3 : 2), attrs)
+                 : gm_op1(k->m, op, x, attrs);
+}
+
+/* The map as rows of numbers: as it lies, or channels last, or by a Reshape. */
+static int flattened(maker *k, int x)
+{
+    int64_t flat[2] = {dim(k, x, 0), -1};
+    if (chance(k, 25)) {
+        x = gm_op1(k->m, "Transpose", x, "perm=0,2,3,1");
+    }
+    return chance(k, 60) ? gm_op1(k->m, "Flatten", x, "axis=1")
+                         : gm_op2(k->m, "Reshape", x, gm_ints(k->m, flat, 2), NULL);
+}
+
+static int dense(maker *k, int x)
+{
+    char attrs[64];
+    int rows = (int)dim(k, x, 1), columns = (int)between(k, 2, 7);
+    double scale = 1.0 / (1 + rows / 16.0);
+    if (chance(k, 40)) {
+        int w = gm_weight(k->m, gm_shape(2, rows, columns), scale, 0);
+        return gm_op2(k->m, "MatMul", x, w, NULL);
+    }
+    bool turned = chance(k, 50), bias = k->m->opset < 11 || chance(k, 70);
+    ff_shape shape = turned ? gm_shape(2, columns, rows) : gm_shape(2, rows, columns);
+    int in[3] = {x, gm_weight(k->m, shape, scale, 0),
+                 bias ? gm_weight(k->m, gm_shape(1, columns), 0.5, 0) : FF_NO_VALUE};
+    snprintf(attrs, sizeof attrs, "transB=%d alpha=%s", turned, chance(k, 70) ? "1f" : "0.5f");
+    return gm_op(k->m, "Gemm", in, bias ? 3 : 2, attrs);
+}
+
+/* What networks end in: a mean of the map, or a product with all of it, and what is linear. */
+static int head(maker *k, int x)
+{
+    int y;
+    if (chance(k, 50)) {
+        y = chance(k, 50) ? gm_op1(k->m, "GlobalAveragePool", x, NULL) : reduced(k, x);
+    } else {
+        y = flattened(k, x);
+        if (chance(k, 30)) {
+            y = gm_op2(k->m, "Mul", gm_op1(k->m, "Relu", y, NULL),
+                       gm_weight(k->m, gm_shape(1, (int)dim(k, y, 1)), 0.5, 1), NULL);
+        }
+        y = dense(k, y);
+    }
+    if (chance(k, 30)) {
+        float half = 0.5f;
+        y = gm_op2(k->m, "Mul", y, gm_floats(k->m, &half, 1), NULL);
+        y = gm_op2(k->m, "Add", y, gm_weight(k->m, *gm_shape_of(k->m, y), 1, 0), NULL);
+    }
+    return chance(k, 30) ? gm_op1(k->m, "Sigmoid", y, NULL) : y;
+}
+
 void random_graph(graph_make *m, uint64_t seed, int steps)
 {
     static const int OPSETS[] = {7, 9, 10, 11, 12, 13, 15, 17, 18, 19, 20, 21};
@@ -510,7 +575,9 @@ void random_graph(graph_make *m, uint64_t seed, int steps)
     for (int i = 0; i < steps; i++) {
         keep(&k, step(&k));
     }
-    gm_output(m, k.maps[k.count - 1]);
+    int last = k.maps[k.count - 1];
+    bool headed = chance(&k, 40);
+    gm_output(m, headed ? head(&k, last) : last);
     for (int64_t more = below(&k, 3); more > 0; more--) {
         int v = k.maps[below(&k, k.count)];
         if (!ff_graph_is_output(m->g, v) && m->g->values[v].kind == FF_VALUE_NODE) {

@@ -6,7 +6,8 @@
 
 #include "support/graph_make.h"
 
-/* A graph of about `steps` steps, with an opset of its own; the same one for the same seed. */
+/* A graph of about `steps` steps, some with a head (a mean, a product with the flattened map), with
+ * an opset of its own; the same one for the same seed. */
 void random_graph(graph_make *m, uint64_t seed, int steps);
 
 #endif
