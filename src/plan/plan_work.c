@@ -51,10 +51,29 @@ static void add_input(const ff_graph *g, const ff_node *node, int i, uint64_t el
     work->moved_bytes += elems * ff_dtype_bytes(value->dtype);
 }
 
+/* Elements that a convolution is unrolled to: each output channel of a group (transposed: each
+ * input channel) multiplies all of its group's. channels: of the part's output, or input. */
+static uint64_t patch_of(const ff_graph *g, const ff_node *node, uint64_t macs, int64_t channels)
+{
+    const ff_value *w =
+        node->in_count > 1 && node->in[1] != FF_NO_VALUE ? &g->values[node->in[1]] : NULL;
+    int64_t group = ff_node_int(node, "group", 1);
+    if (w == NULL || !w->has_shape || w->shape.rank < 3 || group < 1)
+        return 0;
+    if (group > 1)
+        channels = w->shape.dim[0] / group;
+    return channels > 0 ? macs / (uint64_t)channels : 0;
+}
+
+static bool is_conv(const ff_node *node)
+{
+    return ff_node_is(node, "Conv") || ff_node_is(node, "ConvTranspose");
+}
+
 ff_work ff_plan_work(const ff_graph *g, int n)
 {
     const ff_node *node = &g->nodes[n];
-    ff_work work = {.op = node->op};
+    ff_work work = {.op = node->op, .kind = ff_plan_kind(g, n), .fused = ff_plan_fused(g, n)};
     int first = node->out_count > 0 ? node->out[0] : FF_NO_VALUE;
     for (int i = 0; i < node->in_count; i++)
         if (node->in[i] != FF_NO_VALUE)
@@ -69,6 +88,10 @@ ff_work ff_plan_work(const ff_graph *g, int n)
         ff_region whole = ff_region_whole(&g->values[first].shape);
         work.tile_elems = tile_of(whole.rank, whole.lo, whole.hi);
     }
+    int of = ff_node_is(node, "ConvTranspose") ? node->in[0] : first;
+    if (is_conv(node) && of != FF_NO_VALUE && g->values[of].has_shape &&
+        g->values[of].shape.rank > 1)
+        work.patch_elems = patch_of(g, node, work.macs, g->values[of].shape.dim[1]);
     return work;
 }
 
@@ -80,7 +103,8 @@ static double share(uint64_t part, uint64_t whole)
 ff_work ff_plan_work_part(const ff_graph *g, int n, const ff_region *out, const ff_need *need)
 {
     const ff_node *node = &g->nodes[n];
-    ff_work whole = ff_plan_work(g, n), work = {.op = node->op};
+    ff_work whole = ff_plan_work(g, n);
+    ff_work work = {.op = whole.op, .kind = whole.kind, .fused = whole.fused};
     for (int i = 0; i < node->in_count; i++)
         if (node->in[i] != FF_NO_VALUE && need[i].reads)
             add_input(g, node, i, region_elems(&need[i].region), &work);
@@ -95,5 +119,8 @@ ff_work ff_plan_work_part(const ff_graph *g, int n, const ff_region *out, const 
     double done = ff_node_is(node, "ConvTranspose") ? share(work.in_elems, whole.in_elems)
                                                     : share(work.out_elems, whole.out_elems);
     work.macs = (uint64_t)((double)whole.macs * done + 0.5);
+    const ff_region *of = ff_node_is(node, "ConvTranspose") ? &need[0].region : out;
+    if (is_conv(node) && of->rank > 1)
+        work.patch_elems = patch_of(g, node, work.macs, of->hi[1] - of->lo[1]);
     return work;
 }
