@@ -6,6 +6,7 @@
 
 /* What a block adds to its shortcut is small, so that a stack of them stays of order 1. */
 #define BRANCH_SCALE 0.5
+#define SWISH_SCALE  0.15
 
 typedef struct stack {
     int expand, out, blocks, stride, kernel;
@@ -15,6 +16,14 @@ typedef struct style {
     bool swish;   /* x * Sigmoid(x), else Clip to 0..6 */
     bool squeeze; /* squeeze-and-excite behind the depthwise convolution */
 } style;
+
+/* What goes into an activation. Swish is all but straight near 0. Far from it, it would add to each
+ * channel a mean that soon outweighs what depends on the input, and the gates of 16 blocks in a row
+ * would be switches: rounding alone then changes the answer. */
+static double active_scale(style how)
+{
+    return how.swish ? SWISH_SCALE : 1;
+}
 
 static ff_zoo_tensor active(ff_zoo_net *net, ff_zoo_tensor x, const char *name, style how)
 {
@@ -33,7 +42,7 @@ static ff_zoo_filter pointwise(int64_t out)
     return (ff_zoo_filter){.out = out, .rows = 1, .cols = 1, .stride = 1};
 }
 
-/* x * Sigmoid(fc2(swish(fc1(mean of x)))) */
+/* x * Sigmoid(fc2(swish(fc1(mean of x)))). Means are small, so the gates are near 1/2. */
 static ff_zoo_tensor squeeze(ff_zoo_net *net, ff_zoo_tensor x, const char *name, int64_t narrow)
 {
     ff_zoo_tensor y = ff_zoo_average_all(net, x, ff_zoo_name(net, "%s.avgpool", name));
@@ -44,7 +53,8 @@ static ff_zoo_tensor squeeze(ff_zoo_net *net, ff_zoo_tensor x, const char *name,
                       (ff_zoo_conv){x.shape.dim[1], 1, 1, 0, true});
     y = ff_zoo_each(net, y, ff_zoo_name(net, "%s.scale_activation", name), "Sigmoid", 0.05);
     const int in[2] = {x.value, y.value};
-    return ff_zoo_pair(net, ff_zoo_name(net, "%s.mul", name), "Mul", in, x.shape, 0.3 * x.variance);
+    return ff_zoo_pair(net, ff_zoo_name(net, "%s.mul", name), "Mul", in, x.shape,
+                       0.25 * x.variance);
 }
 
 static ff_zoo_tensor inverted(ff_zoo_net *net, ff_zoo_tensor x, const char *name, const stack *s,
@@ -54,7 +64,7 @@ static ff_zoo_tensor inverted(ff_zoo_net *net, ff_zoo_tensor x, const char *name
     ff_zoo_tensor y = x;
     if (s->expand != 1) {
         const ff_zoo_filter widen = pointwise(wide);
-        y = conv_norm(net, y, ff_zoo_name(net, "%s.expand", name), &widen, 1);
+        y = conv_norm(net, y, ff_zoo_name(net, "%s.expand", name), &widen, active_scale(how));
         y = active(net, y, ff_zoo_name(net, "%s.expand.2", name), how);
     }
     const ff_zoo_filter depthwise = {.out = wide,
@@ -64,7 +74,7 @@ static ff_zoo_tensor inverted(ff_zoo_net *net, ff_zoo_tensor x, const char *name
                                      .pad_rows = s->kernel / 2,
                                      .pad_cols = s->kernel / 2,
                                      .group = wide};
-    y = conv_norm(net, y, ff_zoo_name(net, "%s.depthwise", name), &depthwise, 1);
+    y = conv_norm(net, y, ff_zoo_name(net, "%s.depthwise", name), &depthwise, active_scale(how));
     y = active(net, y, ff_zoo_name(net, "%s.depthwise.2", name), how);
     if (how.squeeze)
         y = squeeze(net, y, ff_zoo_name(net, "%s.se", name), in < 4 ? 1 : in / 4);
@@ -86,12 +96,12 @@ static void build(ff_zoo_net *net, const stack *stacks, int count, style how)
                                  .pad_cols = 1};
     const ff_zoo_filter last = pointwise(ff_zoo_width(net, 1280));
     ff_zoo_tensor x = ff_zoo_input(net, "input", &image);
-    x = active(net, conv_norm(net, x, "stem", &first, 1), "stem.2", how);
+    x = active(net, conv_norm(net, x, "stem", &first, active_scale(how)), "stem.2", how);
     for (int i = 0; i < count; i++)
         for (int b = 0; b < stacks[i].blocks; b++)
             x = inverted(net, x, ff_zoo_name(net, "features.%d.%d", i + 1, b), &stacks[i],
                          b == 0 ? stacks[i].stride : 1, how);
-    x = active(net, conv_norm(net, x, "head", &last, 1), "head.2", how);
+    x = active(net, conv_norm(net, x, "head", &last, active_scale(how)), "head.2", how);
     x = ff_zoo_flatten(net, ff_zoo_average_all(net, x, "avgpool"), "flatten");
     ff_zoo_output(net, ff_zoo_gemm(net, x, "output", 1000));
 }
