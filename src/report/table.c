@@ -95,3 +95,25 @@ ff_code ff_table_emit(const ff_table *table, ff_buf *out, ff_err *err)
     }
     return code;
 }
+
+int ff_table_columns(const ff_table *table)
+{
+    return table->column_count;
+}
+
+int ff_table_rows(const ff_table *table)
+{
+    size_t columns = (size_t)table->column_count;
+    return (int)((table->count + columns - 1) / columns) - 1;
+}
+
+bool ff_table_is_number(const ff_table *table, int column)
+{
+    return table->right[column];
+}
+
+const char *ff_table_at(const ff_table *table, int row, int column)
+{
+    size_t i = (size_t)(row + 1) * (size_t)table->column_count + (size_t)column;
+    return i < table->count ? table->cell[i] : "";
+}
