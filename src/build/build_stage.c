@@ -91,11 +91,12 @@ static ff_code begin_piece(stage_at *at, int piece, ff_err *err)
     return FF_OK;
 }
 
-/* Tiles share their weights, and the file; where weights are divided a function gets only its own.
- */
+/* Tiles share their weights, and the file; where weights are divided, if only those of a product
+ * that a grid ends in, a function gets only its own. */
 static bool shares_weights(const stage_at *at)
 {
-    return !ff_split_divides(at->b->plan->stage[at->number].stage.split.kind);
+    return !ff_split_divides(at->b->plan->stage[at->number].stage.split.kind) &&
+           at->pieces.divided_bytes == 0;
 }
 
 static void weights_name(const stage_at *at, int piece, char *name, size_t size)
@@ -224,8 +225,8 @@ static ff_mf_part *copy_parts(const stage_at *at, const ff_part *parts, int coun
     return out;
 }
 
-/* A function for each piece of a stage that is not local. */
-static ff_code describe_pieces(stage_at *at, bool local, ff_err *err)
+/* A function for each piece but the master's. */
+static ff_code describe_pieces(stage_at *at, ff_err *err)
 {
     ff_manifest *m = at->b->manifest;
     at->out->piece_count = at->pieces.count;
@@ -233,12 +234,13 @@ static ff_code describe_pieces(stage_at *at, bool local, ff_err *err)
     for (int i = 0; i < at->pieces.count; i++) {
         const ff_piece *from = &at->pieces.piece[i];
         ff_mf_piece *piece = &at->out->piece[i];
-        if (!local && m->function_count == (int)FF_MAX_FUNCTIONS)
+        bool worker = !at->out->local && !(at->out->own && i == 0);
+        if (worker && m->function_count == (int)FF_MAX_FUNCTIONS)
             return ff_err_set(err, FF_LIMIT, "a bundle has at most %u functions", FF_MAX_FUNCTIONS);
-        if (!local)
+        if (worker)
             m->functions[m->function_count] =
                 ff_arena_printf(m->arena, "w%d", m->function_count - 1);
-        piece->function = local ? 0 : m->function_count++;
+        piece->function = worker ? m->function_count++ : 0;
         piece->flops = from->flops;
         piece->in_count = from->in_count;
         piece->in = copy_parts(at, from->in, from->in_count);
@@ -258,6 +260,7 @@ static ff_code describe(stage_at *at, const ff_stage *stage, ff_err *err)
     char text[64];
     at->out->split = ff_arena_strdup(arena, ff_split_text(&stage->split, text, sizeof text));
     at->out->local = stage->split.kind == FF_SPLIT_LOCAL;
+    at->out->own = b->plan->stage[at->number].own;
     ff_stage_borders(b->g, stage->begin, stage->end, &in, &in_count, &out, &out_count);
     at->out->out_count = out_count;
     at->out->out = ff_arena_array(arena, (size_t)out_count + 1, sizeof *at->out->out);
@@ -268,7 +271,7 @@ static ff_code describe(stage_at *at, const ff_stage *stage, ff_err *err)
     }
     ff_mem_free(in);
     ff_mem_free(out);
-    return describe_pieces(at, at->out->local, err);
+    return describe_pieces(at, err);
 }
 
 ff_code ff_build_stage(ff_build *b, int s, ff_err *err)

@@ -1,7 +1,9 @@
 /*
  * A stage on workers: every piece's input is cut out, sent and its worker called; while bytes move,
  * the next one is encoded; answers are unpacked as they come. One thread, one loop. What each task
- * waits for is looked at after every turn of the HTTP client, so that no callback does work.
+ * waits for is looked at after every turn of the HTTP client, so that no callback does work. The
+ * master's own piece, where it has one, begins when all workers have been sent theirs, so that it
+ * takes no time from them, and is gathered as the others are.
  */
 #include <stdio.h>
 #include <string.h>
@@ -260,7 +262,11 @@ static bool advance(task *t)
 typedef struct stage_run {
     task *task;
     int count;
+    ff_own own;
+    bool own_open; /* the master's piece is not gathered yet */
 } stage_run;
+
+#define FAILED_OWN FF_MAX_TILES /* in place of a task's number */
 
 static bool in_flight(const void *what)
 {
@@ -271,34 +277,55 @@ static bool in_flight(const void *what)
     return false;
 }
 
-/* Until all are done, or one has failed for good: its number; -1 = none. */
-static int drive(stage_run *s, ff_http *http, ff_err *err)
+/* The turn of the HTTP client that brings the next news; FF_IO where none can come. */
+static ff_code wait_for_news(stage_run *s, ff_http *http, ff_err *err)
 {
-    for (;;) {
-        int done = 0;
-        bool moved = false;
+    if (ff_http_in_flight(http))
+        return ff_http_poll(http, FF_NEVER, err);
+    if (s->own_open)
+        return FF_OK; /* gathering it waits */
+    return ff_err_set(err, FF_IO, "a worker is waited for, but no call is in flight");
+}
+
+/* Steps of all tasks, until each waits or is done. Returns the number of one that has failed for
+ * good; -1 = none. */
+static int advance_all(stage_run *s, int *done)
+{
+    bool moved = true;
+    while (moved) {
+        moved = false;
+        *done = 0;
         for (int i = 0; i < s->count; i++) {
             bool step = advance(&s->task[i]);
             if (!step && s->task[i].code)
                 return i;
             moved = moved || step;
-            done += s->task[i].state == TASK_DONE;
+            *done += s->task[i].state == TASK_DONE;
         }
-        if (done == s->count)
+    }
+    return -1;
+}
+
+/* Until all are done, or one has failed for good: its number, or FAILED_OWN; -1 = none. */
+static int drive(stage_run *s, ff_http *http, ff_err *err)
+{
+    for (int done = 0;;) {
+        int failed = advance_all(s, &done);
+        if (failed >= 0)
+            return failed;
+        if (s->own_open && (ff_own_done(&s->own) || !ff_http_in_flight(http))) {
+            s->own_open = false;
+            if (ff_own_gather(&s->own, err))
+                return FAILED_OWN;
+        }
+        if (done == s->count && !s->own_open)
             return -1;
-        if (moved)
-            continue;
-        task *first = &s->task[0];
-        while (first->state == TASK_DONE)
-            first++;
-        ff_code code = ff_http_in_flight(http)
-                           ? ff_http_poll(http, FF_NEVER, err)
-                           : ff_err_set(err, FF_IO,
-                                        "a worker is waited for, but no call is in "
-                                        "flight");
-        if (code) {
+        if (wait_for_news(s, http, err)) {
+            task *first = &s->task[0];
+            while (first < s->task + s->count - 1 && first->state == TASK_DONE)
+                first++;
             first->err = *err;
-            fail(first, code);
+            fail(first, err->code);
             return (int)(first - s->task);
         }
     }
@@ -346,6 +373,7 @@ static void give_up(stage_run *s, ff_function *f)
     ff_http_cancel_all(f->http);
     if (ff_function_drive(f, in_flight, s, NULL)) /* what another client drives */
         ff_log(FF_LOG_ERROR, "calls of a failed stage could not be cancelled");
+    ff_own_clean(&s->own); /* it reads what the request will free */
     for (int i = 0; i < s->count; i++) {
         task *t = &s->task[i];
         if (t->state == TASK_DONE)
@@ -403,29 +431,42 @@ static void init_task(task *t, ff_run *run, int stage, int at)
     trace->out = ff_arena_array(run->trace.arena, (size_t)piece->out_count, sizeof *trace->out);
 }
 
+/* Each worker's input on its way, then the master's own piece. */
+static void begin_all(stage_run *s, ff_run *run, int stage, int own)
+{
+    for (int i = 0; i < s->count; i++)
+        init_task(&s->task[i], run, stage, i + own);
+    for (int i = 0; i < s->count; i++) {
+        begin_task(&s->task[i]);
+        for (int k = 0; k <= i; k++) /* this one, and those whose objects are written by now */
+            if (s->task[k].state == TASK_SENDING && !s->task[k].code)
+                advance(&s->task[k]);
+        /* the bytes of those before move on; if they cannot, drive() meets the same failure */
+        (void)ff_http_poll(run->f->http, 0, NULL);
+    }
+    s->own_open = own;
+    if (own)
+        ff_own_start(&s->own, run, stage);
+}
+
 ff_code ff_run_remote_stage(ff_run *run, int stage, ff_err *err)
 {
+    const ff_mf_stage *m = &run->f->manifest->stage[stage];
     ff_err local = {0};
-    stage_run s = {.count = run->f->manifest->stage[stage].piece_count};
+    stage_run s = {.count = m->piece_count - m->own};
     ff_code code = make_outputs(run, stage, err);
     if (code)
         return code;
     s.task = ff_mem_must_array((size_t)s.count, sizeof *s.task);
-    for (int i = 0; i < s.count; i++)
-        init_task(&s.task[i], run, stage, i);
-    for (int i = 0; i < s.count; i++) {
-        begin_task(&s.task[i]);
-        for (int k = 0; k <= i; k++) /* this one, and those whose objects are written by now */
-            if (s.task[k].state == TASK_SENDING && !s.task[k].code)
-                advance(&s.task[k]);
-        /* the bytes of those before move on; if they cannot, drive() meets the same failure */
-        (void)ff_http_poll(run->f->http, 0, NULL);
-    }
+    begin_all(&s, run, stage, m->own);
     int failed = drive(&s, run->f->http, &local);
     if (failed >= 0) {
-        code = name_failure(&s.task[failed], err);
+        code = failed == FAILED_OWN ? local.code : name_failure(&s.task[failed], err);
+        if (failed == FAILED_OWN && err)
+            *err = local;
         give_up(&s, run->f);
     }
+    ff_own_clean(&s.own);
     for (int i = 0; i < s.count; i++)
         ff_mem_free(s.task[i].recv);
     ff_mem_free(s.task);

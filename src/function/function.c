@@ -27,7 +27,7 @@ static ff_code load_master(ff_function *f, bool probe, ff_err *err)
     f->loaded = ff_mem_must_array((size_t)m->stage_count, sizeof *f->loaded);
     for (int s = 0; s < m->stage_count && !code; s++) {
         remote = remote || !m->stage[s].local;
-        if (m->stage[s].local)
+        if (m->stage[s].local || m->stage[s].own)
             code = ff_loaded_open(&f->loaded[s], f, &m->stage[s].piece[0], probe, err);
     }
     if (!code && remote && !f->invoker)

@@ -49,7 +49,7 @@ struct ff_function {
     ff_share share;
     ff_invoker *invoker;
     size_t max_request, max_reply;
-    int loaded_count; /* a worker's one piece; a master's local stages, indexed by stage */
+    int loaded_count; /* a worker's one piece; a master's own, indexed by stage */
     ff_loaded *loaded;
     ff_wiring wiring; /* of a master */
     bool warm;        /* a request was answered before */

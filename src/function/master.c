@@ -132,73 +132,6 @@ static ff_code read_inputs(ff_run *run, ff_err *err)
     return code;
 }
 
-ff_code ff_run_part(const ff_tensor *value, const ff_region *region, ff_tensor *slice,
-                    ff_tensor *out, ff_err *err)
-{
-    if (ff_region_is_whole(region, &value->shape)) {
-        *out = *value;
-        out->release = NULL;
-        return FF_OK;
-    }
-    ff_shape shape = ff_region_shape(region);
-    ff_code code = ff_tensor_new(value->dtype, &shape, slice, err);
-    if (!code)
-        code = ff_region_slice(value, region, slice->data, err);
-    if (!code) {
-        *out = *slice;
-        out->release = NULL;
-    }
-    return code;
-}
-
-/* The made tensor becomes the stage's output, or goes where it belongs in it. */
-static ff_code keep_output(ff_tensor *made, const ff_mf_part *part, const ff_mf_tensor *whole,
-                           ff_tensor *value, ff_err *err)
-{
-    if (ff_region_is_whole(&part->region, &whole->shape)) {
-        *value = *made;
-        *made = (ff_tensor){0};
-        return FF_OK;
-    }
-    ff_code code = value->data ? FF_OK : ff_tensor_new(whole->dtype, &whole->shape, value, err);
-    return code ? code : ff_region_place(value, &part->region, made, err);
-}
-
-static ff_code run_local(ff_run *run, int stage, ff_err *err)
-{
-    const ff_mf_stage *s = &run->f->manifest->stage[stage];
-    const ff_wired_stage *w = &run->f->wiring.stage[stage];
-    const ff_mf_piece *piece = &s->piece[0];
-    ff_trace_piece *trace = &run->trace.stage[stage].piece[0];
-    ff_tensor *in = ff_mem_must_array((size_t)piece->in_count, sizeof *in);
-    ff_tensor *slice = ff_mem_must_array((size_t)piece->in_count, sizeof *slice);
-    ff_tensor *out = ff_mem_must_array((size_t)piece->out_count, sizeof *out);
-    ff_code code = FF_OK;
-    trace->function = "master";
-    trace->start_ns = ff_clock_now_ns();
-    for (int i = 0; i < piece->in_count && !code; i++)
-        code = ff_run_part(&run->value[w->piece[0].in[i]], &piece->in[i].region, &slice[i], &in[i],
-                           err);
-    int64_t begun_ns = ff_clock_now_ns();
-    if (!code)
-        code = ff_loaded_run(&run->f->loaded[stage], in, out, err);
-    trace->compute_ns = ff_clock_now_ns() - begun_ns;
-    for (int i = 0; i < piece->out_count && !code; i++)
-        for (int o = 0; o < s->out_count && !code; o++)
-            if (w->out[o] == w->piece[0].out[i])
-                code =
-                    keep_output(&out[i], &piece->out[i], &s->out[o], &run->value[w->out[o]], err);
-    trace->end_ns = ff_clock_now_ns();
-    for (int i = 0; i < piece->in_count; i++)
-        ff_tensor_clean(&slice[i]);
-    for (int i = 0; i < piece->out_count; i++)
-        ff_tensor_clean(&out[i]);
-    ff_mem_free(in);
-    ff_mem_free(slice);
-    ff_mem_free(out);
-    return code ? (ff_err_wrap(err, "stage %d, master", stage), code) : FF_OK;
-}
-
 static ff_code run_stages(ff_run *run, ff_err *err)
 {
     const ff_manifest *m = run->f->manifest;
@@ -211,7 +144,8 @@ static ff_code run_stages(ff_run *run, ff_err *err)
         /* what came before this stage is read: it goes while the stage runs */
         ff_sweep_start(&run->sweep, run->final_deadline_ns);
         trace->start_ns = ff_clock_now_ns();
-        code = m->stage[s].local ? run_local(run, s, err) : ff_run_remote_stage(run, s, err);
+        code =
+            m->stage[s].local ? ff_run_local_stage(run, s, err) : ff_run_remote_stage(run, s, err);
         trace->end_ns = ff_clock_now_ns();
         for (int i = 0; i < m->stage[s].drop_count && !code; i++)
             ff_tensor_clean(&run->value[run->f->wiring.stage[s].drop[i]]);

@@ -1,9 +1,12 @@
 /*
- * One request in a master: shared by master.c (the request), fanout.c (a stage's workers), and
- * sweep.c (the objects that are to go).
+ * One request in a master: shared by master.c (the request), fanout.c (a stage's workers), own.c
+ * (what the master computes) and sweep.c (the objects that are to go).
  */
 #ifndef FF_FUNCTION_MASTER_INT_H
 #define FF_FUNCTION_MASTER_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "function/function_int.h"
 
@@ -44,8 +47,27 @@ typedef struct ff_run {
 /* fanout.c: makes the stage's outputs out of what there is. The error names stage and function;
  * then nothing is in flight and every key that may exist has been told to the sweep. */
 ff_code ff_run_remote_stage(ff_run *run, int stage, ff_err *err);
-/* A view of value[region], or a slice that slice owns. */
-ff_code ff_run_part(const ff_tensor *value, const ff_region *region, ff_tensor *slice,
-                    ff_tensor *out, ff_err *err);
+
+/* own.c: a piece that the master computes. */
+typedef struct ff_own {
+    ff_run *run;
+    int stage;
+    ff_tensor *in, *slice, *out;
+    ff_trace_piece *trace;
+    pthread_t thread;
+    bool threaded; /* not joined yet */
+    atomic_bool done;
+    ff_code code; /* of the run, once it is done */
+    ff_err err;
+} ff_own;
+
+ff_code ff_run_local_stage(ff_run *run, int stage, ff_err *err);
+/* Piece 0 of a stage, on a thread of its own, so that transfers go on; it wakes the HTTP client
+ * when it is done. The stage's inputs are not changed until then. */
+void ff_own_start(ff_own *own, ff_run *run, int stage);
+bool ff_own_done(const ff_own *own);
+/* Waits for it, and puts what it made where it belongs. */
+ff_code ff_own_gather(ff_own *own, ff_err *err);
+void ff_own_clean(ff_own *own); /* waits for it; accepts zeroed memory, and twice */
 
 #endif

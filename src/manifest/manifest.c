@@ -19,7 +19,7 @@ ff_code ff_manifest_piece_of(const ff_manifest *manifest, int function, int *sta
 {
     for (int s = 0; s < manifest->stage_count; s++)
         for (int p = 0; p < manifest->stage[s].piece_count; p++)
-            if (manifest->stage[s].piece[p].function == function && !manifest->stage[s].local) {
+            if (function > 0 && manifest->stage[s].piece[p].function == function) {
                 *stage = s;
                 *piece = p;
                 return FF_OK;

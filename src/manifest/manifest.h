@@ -15,6 +15,7 @@
  *        "outputs": [{"name", "dtype", "region": [...], "add": false}],
  *        "probe": {"seed", "output", "index": [...], "value": [...], "max_abs"}}]}]}
  *
+ * A piece on "master" is the one of a local stage, or piece 0 of several.
  * A manifest is checked whole when it is read: names known, regions inside their tensors, every
  * output covered, paths inside the bundle. Read-only afterwards; all memory is its arena.
  */
@@ -64,6 +65,7 @@ typedef struct ff_mf_piece {
 typedef struct ff_mf_stage {
     const char *split;
     bool local; /* its one piece runs on the master */
+    bool own;   /* piece 0 of several runs on the master, while the workers do theirs */
     int out_count;
     ff_mf_tensor *out;
     int drop_count;

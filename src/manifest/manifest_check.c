@@ -149,10 +149,11 @@ static ff_code check_probe(const ff_mf_piece *piece, ff_err *err)
 static ff_code check_piece(const ff_manifest *m, const ff_mf_stage *stage, const ff_mf_piece *piece,
                            const alive *a, bool *used, ff_err *err)
 {
-    if (stage->local != (piece->function == 0))
+    bool own = stage->own && piece == &stage->piece[0] && stage->piece_count > 1;
+    if ((stage->local || own) != (piece->function == 0))
         return ff_err_set(err, FF_FORMAT, "a stage of split '%s' on function '%s'", stage->split,
                           m->functions[piece->function]);
-    if (!stage->local && used[piece->function])
+    if (piece->function && used[piece->function])
         return ff_err_set(err, FF_FORMAT, "function '%s' has two pieces",
                           m->functions[piece->function]);
     used[piece->function] = true;

@@ -245,6 +245,7 @@ static ff_code read_stage(ff_manifest *m, yyjson_val *obj, ff_mf_stage *out, ff_
         if (code)
             ff_err_wrap(err, "piece %d", i);
     }
+    out->own = !code && !out->local && out->piece[0].function == 0;
     return code;
 }
 

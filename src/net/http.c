@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,6 +28,7 @@ struct ff_http {
     int in_flight;
     uint64_t last_id;
     bool closing, polling;
+    atomic_bool woken;
     char *ca_bundle; /* NULL: libcurl's own */
     CURL *spare[SPARE_HANDLES];
     int spare_count;
@@ -298,7 +300,8 @@ static CURLMcode poll_until(ff_http *http, int64_t until_ns, CURLMcode result)
         ended += end_completed(http);
         now_ns = ff_clock_now_ns();
         ended += end_late(http, now_ns, http->last_id, false);
-        if (ended || !http->in_flight || now_ns >= until_ns || result != CURLM_OK)
+        bool woken = atomic_exchange(&http->woken, false);
+        if (ended || woken || !http->in_flight || now_ns >= until_ns || result != CURLM_OK)
             break;
         int64_t wait_ms = ff_clock_left_ms(next_due_ns(http, until_ns));
         result = curl_multi_poll(http->multi, NULL, 0, (int)wait_ms, NULL);
@@ -316,6 +319,12 @@ ff_code ff_http_poll(ff_http *http, int64_t until_ns, ff_err *err)
         return ff_err_set(err, result == CURLM_OUT_OF_MEMORY ? FF_NO_MEMORY : FF_INTERNAL,
                           "libcurl: %s", curl_multi_strerror(result));
     return FF_OK;
+}
+
+void ff_http_wakeup(ff_http *http)
+{
+    atomic_store(&http->woken, true);
+    curl_multi_wakeup(http->multi);
 }
 
 ff_code ff_http_drain(ff_http *http, ff_err *err)

@@ -1,13 +1,13 @@
 /*
  * HTTP client: many requests in flight on one thread (libcurl multi, HTTP/1.1, connections kept).
  *
- * A client belongs to one thread. Requests are started, then driven by ff_http_poll; each calls its
- * `done` exactly once, from within poll (or cancel, or free; never from start). From within a done,
- * start, after and cancel may be called; poll and free may not. No proxy from the environment, no
- * redirects, no `Expect: 100-continue`. Connections idle for 4 s are not used again (S3 closes
- * them at about 5 s; a thawed function finds dead sockets); a request that fails on a reused
- * connection before any response byte is sent once more on a fresh one. The first client of a
- * process has SIGPIPE ignored where nobody handles it.
+ * A client belongs to one thread (but for ff_http_wakeup). Requests are started, then driven by
+ * ff_http_poll; each calls its `done` exactly once, from within poll (or cancel, or free; never
+ * from start). From within a done, start, after and cancel may be called; poll and free may not. No
+ * proxy from the environment, no redirects, no `Expect: 100-continue`. Connections idle for 4 s are
+ * not used again (S3 closes them at about 5 s; a thawed function finds dead sockets); a request
+ * that fails on a reused connection before any response byte is sent once more on a fresh one. The
+ * first client of a process has SIGPIPE ignored where nobody handles it.
  */
 #ifndef FF_NET_HTTP_H
 #define FF_NET_HTTP_H
@@ -92,6 +92,8 @@ int ff_http_in_flight(const ff_http *http); /* requests and wakes that will call
 /* Moves bytes and calls done for what ended. Returns when something ended, when nothing is in
  * flight, or at until_ns; pass 0 to do only what is ready (between encoding two bodies). */
 ff_code ff_http_poll(ff_http *http, int64_t until_ns, ff_err *err);
+/* From any thread: the poll that runs now, or else the next one, returns early. */
+void ff_http_wakeup(ff_http *http);
 /* Polls until nothing is in flight. */
 ff_code ff_http_drain(ff_http *http, ff_err *err);
 

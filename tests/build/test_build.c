@@ -69,6 +69,33 @@ static void contents(void **state)
     model_clean(&m);
 }
 
+/* A stage whose piece 0 is the master's: a worker less, and the pieces are the same. */
+static void masters_piece(void **state)
+{
+    (void)state;
+    model m;
+    char dir[128];
+    model_zoo(&m, "resnet50-v1", 16);
+    model_plan(&m, "grid", 2, 2, 2);
+    m.plan->stage[1].own = true;
+    snprintf(dir, sizeof dir, "%s/own", test_dir());
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    ff_manifest *manifest = NULL;
+    must(ff_manifest_load(dir, &manifest, err));
+    assert_int_equal(manifest->function_count, 1 + 4 + 3);
+    assert_false(manifest->stage[0].own);
+    assert_true(manifest->stage[1].own);
+    assert_int_equal(manifest->stage[1].piece[0].function, 0);
+    assert_string_equal(manifest->functions[manifest->stage[1].piece[1].function], "w4");
+    ff_manifest_free(manifest);
+    ff_verify v = {0};
+    verify(dir, m.path, engine, &v);
+    assert_true(v.ok);
+    ff_verify_clean(&v);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
 static void write_text(const char *dir, const char *name, const char *text)
 {
     char path[300];
@@ -249,6 +276,7 @@ int main(void)
         cmocka_unit_test(stops_and_leaves_nothing),
         cmocka_unit_test(removes_stale_neighbours),
         cmocka_unit_test(contents),
+        cmocka_unit_test(masters_piece),
         cmocka_unit_test(replaces_bundles_only),
         cmocka_unit_test(refusals),
         cmocka_unit_test(full_disk),

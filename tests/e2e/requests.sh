@@ -43,8 +43,11 @@ fanfold plan m.onnx --grid 2x2 --stages 3 -o plan.json > /dev/null || exit 1
 fanfold build plan.json -o net > /dev/null 2>&1 || exit 1
 fanfold plan m.onnx --planner single -o single.json > /dev/null || exit 1
 fanfold build single.json -o whole > /dev/null 2>&1 || exit 1
+# the same with the master computing a piece of each stage
+sed 's/\("split": *"grid 2x2"\),/\1, "master_piece": true,/' plan.json > own.json
+fanfold build own.json -o own > /dev/null 2>&1 || exit 1
 
-fanfold up net whole --json > up.json 2> up.log &
+fanfold up net whole own --json > up.json 2> up.log &
 up_pid=$!
 for _ in $(seq 200); do
     [ -s up.json ] && break
@@ -125,7 +128,11 @@ for policy in inline store 0 40KB; do
     check "policy $policy" 0 fanfold infer --deployment net --random 7 --threshold $policy --expect ref --json
     lacks "policy $policy" '"equal": true' out
     cp out "reply.$policy"
+    check "master's piece, policy $policy" 0 fanfold infer --deployment own --random 7 --threshold $policy --expect ref --json
+    lacks "master's piece, policy $policy" '"equal": true' out
 done
+check "master's piece in the trace" 0 fanfold infer --deployment own --random 7 --trace own.trace
+lacks "master's piece in the trace" '"function":"master"' own.trace
 check absent-policy 0 fanfold infer --random 7 --expect ref
 lacks absent-policy 'store 0 B' out
 lacks store '"inline_bytes": 602' reply.store # the client's own input rides in the payload

@@ -26,7 +26,8 @@ static void test_refused(void **state)
         {"{\"name\": \"w2\"}", "{\"name\": \"w2\"}, {\"name\": \"w0\"}", "appears twice"},
         {"{\"name\": \"w2\"}", "{\"name\": \"w2\"}, {\"name\": \"a/b\"}", "A-Za-z0-9-_"},
         {"\"function\": \"w1\"", "\"function\": \"w0\"", "two pieces"},
-        {"\"function\": \"w1\"", "\"function\": \"master\"", "grid 2x1"},
+        {"\"function\": \"w1\"", "\"function\": \"master\"", "grid 2x1"}, /* not piece 0 */
+        {"\"function\": \"w2\"", "\"function\": \"master\"", "offload"},  /* not of several */
         {"\"function\": \"master\", \"model\"", "\"function\": \"w2\", \"model\"", "local"},
         {"\"split\": \"local\"", "\"split\": \"offload\"", "master"},
         {"\"s0/p0.onnx\"", "\"../p0.onnx\"", "leaves the bundle"},

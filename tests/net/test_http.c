@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/hash.h"
 #include "base/limits.h"
@@ -588,6 +590,34 @@ static void test_wakes(void **state)
     assert_int_equal(late.calls, 1);
 }
 
+static void *wake_up(void *user)
+{
+    struct timespec moment = {0, 20000000};
+    nanosleep(&moment, NULL);
+    ff_http_wakeup(user);
+    return NULL;
+}
+
+/* Another thread ends a poll that waits, or the next one; once. */
+static void test_wakeup(void **state)
+{
+    (void)state;
+    tally t = {0};
+    uint64_t id = 0;
+    pthread_t thread;
+    assert_int_equal(ff_http_after(http, FF_NEVER, count_wake, &t, &id, NULL), FF_OK);
+    assert_int_equal(pthread_create(&thread, NULL, wake_up, http), 0);
+    assert_int_equal(ff_http_poll(http, FF_NEVER, NULL), FF_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    ff_http_wakeup(http);
+    assert_int_equal(ff_http_poll(http, FF_NEVER, NULL), FF_OK);
+    int64_t begun = ff_clock_now_ns();
+    assert_int_equal(ff_http_poll(http, begun + 10000000, NULL), FF_OK);
+    assert_true(ff_clock_now_ns() >= begun + 10000000);
+    assert_int_equal(t.calls, 0);
+    ff_http_cancel(http, id);
+}
+
 static void test_cancel(void **state)
 {
     (void)state;
@@ -659,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_connections_are_bounded),
         cmocka_unit_test(test_wakes),
+        cmocka_unit_test(test_wakeup),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_cancel_all),
     };

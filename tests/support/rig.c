@@ -58,8 +58,15 @@ static void run_whole(rig *r)
 
 void rig_start(rig *r, bool with_store)
 {
+    rig_start_with(r, with_store, (tiny_bundle){0});
+}
+
+void rig_start_with(rig *r, bool with_store, tiny_bundle bundle)
+{
     ff_err err = {0};
-    tiny_bundle bundle = {.height = RIG_HEIGHT, .width = RIG_WIDTH, .deployment = "tiny"};
+    bundle.height = RIG_HEIGHT;
+    bundle.width = RIG_WIDTH;
+    bundle.deployment = "tiny";
     *r = (rig){.dir = "/tmp/ff-rig-XXXXXX", .bad = -1};
     ff_log_init("test", FF_LOG_ERROR, false);
     if (!mkdtemp(r->dir))
@@ -86,7 +93,7 @@ void rig_start(rig *r, bool with_store)
     o.http = r->worker_http;
     o.store = with_store ? &r->worker_store.store : NULL;
     o.invoker = NULL;
-    for (int i = 0; i < 3; i++) {
+    for (int i = bundle.own; i < 3; i++) {
         static const char *const NAMES[] = {"w0", "w1", "w2"};
         o.function = NAMES[i];
         must(ff_function_new(&o, &r->worker[i], &err), &err);

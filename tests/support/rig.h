@@ -33,6 +33,8 @@ typedef struct rig {
 
 /* Aborts where it cannot. */
 void rig_start(rig *r, bool with_store);
+/* The same with a bundle of further options; deployment, height and width are set here. */
+void rig_start_with(rig *r, bool with_store, tiny_bundle bundle);
 void rig_stop(rig *r);
 /* Asks with x inline and further members (each with a comma behind). reply is empty. */
 ff_code rig_ask(rig *r, const char *members, ff_buf *reply, ff_err *err);

@@ -120,9 +120,13 @@ static void add_grid(ff_buf *out, const tiny_bundle *o, const char *hex0, const 
     add(out, "],\"drop\":[\"x\"],\"pieces\":[");
     for (int i = 0; i < 2; i++) {
         add(out, i ? "," : "");
-        add_piece(out, i ? "w1" : "w0", i ? "s0/p1.onnx" : "s0/p0.onnx", i ? hex1 : hex0);
+        add_piece(out,
+                  i        ? "w1"
+                  : o->own ? "master"
+                           : "w0",
+                  i ? "s0/p1.onnx" : "s0/p0.onnx", i ? hex1 : hex0);
         add(out, ",\"inputs\":[");
-        add_part(out, "x", 3, i ? half - 1 : 0, i ? h : half + 1, w);
+        add_part(out, "x", 3, i ? half - 1 : 0, i ? h : half + !o->own_wrong, w);
         add(out, "],\"outputs\":[");
         add_part(out, "a", 4, i ? half : 0, i ? h : half, w);
         add(out, ",");

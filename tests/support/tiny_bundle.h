@@ -10,6 +10,7 @@
 #ifndef FF_TESTS_SUPPORT_TINY_BUNDLE_H
 #define FF_TESTS_SUPPORT_TINY_BUNDLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Writes folder (made if absent). height even. break_sha: the manifest tells a wrong SHA-256 of
@@ -22,6 +23,8 @@ typedef struct tiny_bundle {
     int break_sha;
     double probe_off; /* not 0: the probe of the local piece does not hold */
     const char *extra;
+    bool own;       /* stage 0's piece 0 is the master's; nothing is w0's then */
+    bool own_wrong; /* and the manifest gives it a row less than its model wants */
 } tiny_bundle;
 void tiny_bundle_write(const char *folder, const tiny_bundle *options);
 
