@@ -1,8 +1,13 @@
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "local/local_int.h"
+
+#define KEY_BITS 40 /* of an instance's number: 8 characters of the alphabet's 32 */
+
+static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 size_t ff_local_error_code(const char *message)
 {
@@ -12,27 +17,53 @@ size_t ff_local_error_code(const char *message)
     return message[len] == ':' ? len : 0;
 }
 
+void ff_instance_key(const char *role_key, uint64_t id, char key[FF_INSTANCE_KEY])
+{
+    memcpy(key, role_key, FF_ROLE_KEY);
+    for (int i = 0; i < KEY_BITS / 5; i++)
+        key[FF_ROLE_KEY + i] = ALPHABET[id >> (KEY_BITS - 5 * (i + 1)) & 31];
+    key[FF_INSTANCE_KEY - 1] = '\0';
+}
+
+uint64_t ff_instance_of_key(const char *role_key, const char *key)
+{
+    uint64_t id = 0;
+    if (strncmp(key, role_key, FF_ROLE_KEY) != 0)
+        return FF_SHAPER_NOBODY;
+    for (int i = 0; i < KEY_BITS / 5; i++) {
+        const char *letter = key[FF_ROLE_KEY + i] ? strchr(ALPHABET, key[FF_ROLE_KEY + i]) : NULL;
+        if (!letter)
+            return FF_SHAPER_NOBODY;
+        id = id << 5 | (uint64_t)(letter - ALPHABET);
+    }
+    return id;
+}
+
+/* The access key that the request claims to be signed with, in its header or its query; "" where
+ * there is none. Only a hint which credentials to verify it with. */
+static const char *claimed_key(const ff_server_request *request)
+{
+    const char *header = ff_server_header(request, "Authorization");
+    const char *at = strstr(header ? header : request->raw_query, "Credential=");
+    return at ? at + strlen("Credential=") : "";
+}
+
 ff_code ff_local_authorise(const ff_local *local, const ff_server_request *request,
                            const char *service, const char *payload_hash, ff_sigv4_claim *claim,
-                           const ff_credentials **credentials, ff_err *err)
+                           ff_credentials *credentials, ff_err *err)
 {
-    const ff_credentials *known[] = {&local->user, &local->role};
-    ff_err local_err = {0};
-    ff_code code = FF_DENIED;
-    for (int i = 0; i < 2 && code; i++) {
-        code = ff_sigv4_verify(request->method, request->raw_path, request->raw_query,
-                               request->headers, request->header_count, payload_hash, known[i],
-                               ff_clock_wall_ms(), claim, &local_err);
-        if (!code)
-            *credentials = known[i];
-        else if (strncmp(local_err.message, "InvalidAccessKeyId", 18) != 0)
-            break; /* it was that key's, but the rest is wrong */
+    uint64_t id = ff_instance_of_key(local->role.access_key, claimed_key(request));
+    *credentials = local->user;
+    if (id != FF_SHAPER_NOBODY) {
+        *credentials = local->role;
+        ff_instance_key(local->role.access_key, id, credentials->access_key);
     }
+    ff_code code = ff_sigv4_verify(request->method, request->raw_path, request->raw_query,
+                                   request->headers, request->header_count, payload_hash,
+                                   credentials, ff_clock_wall_ms(), claim, err);
     if (!code && strcmp(claim->service, service) != 0)
         return ff_err_set(err, FF_DENIED,
                           "AuthorizationHeaderMalformed: signed for the service '%s', not '%s'",
                           claim->service, service);
-    if (code && err)
-        *err = local_err;
     return code;
 }

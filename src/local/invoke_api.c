@@ -111,12 +111,14 @@ static void refuse_signature(ff_server_response *response, const ff_err *err)
     refuse(response, 403, name, err->message);
 }
 
-static bool authorised(ff_local *local, const ff_server_request *request,
+/* caller: the instance that signed; FF_SHAPER_NOBODY for a client. */
+static bool authorised(ff_local *local, const ff_server_request *request, uint64_t *caller,
                        ff_server_response *response)
 {
     char hash[FF_SHA256_HEX];
     ff_sigv4_claim claim;
-    const ff_credentials *credentials;
+    ff_credentials credentials;
+    *caller = FF_SHAPER_NOBODY;
     ff_err err = {0};
     const char *told = ff_server_header(request, "x-amz-content-sha256");
     const char *used = told;
@@ -131,6 +133,7 @@ static bool authorised(ff_local *local, const ff_server_request *request,
         refuse_signature(response, &err);
         return false;
     }
+    *caller = ff_instance_of_key(local->role.access_key, claim.access_key);
     return true;
 }
 
@@ -202,10 +205,11 @@ static ff_job *make_job(const ff_server_request *request, bool event)
 }
 
 /* The last 4 KB of what the function wrote, and Lambda's report line. */
-static void add_log(const ff_function *function, const ff_job *job, ff_server_response *response)
+static void add_log(const ff_local *local, const ff_function *function, const ff_job *job,
+                    ff_server_response *response)
 {
     char report[256], tail[FF_LOG_TAIL], text[(FF_LOG_TAIL + 2) / 3 * 4 + 1];
-    double ms = ff_clock_ms(job->synced.done_ns - job->synced.started_ns);
+    double ms = ff_shape_shrink_ms(local->shape, job->synced.done_ns - job->synced.started_ns);
     int len = snprintf(report, sizeof report,
                        "\nREPORT RequestId: %s\tDuration: %.2f ms\tMemory Size: %d MB\t"
                        "Max Memory Used: %llu MB\n",
@@ -223,11 +227,34 @@ static void add_log(const ff_function *function, const ff_job *job, ff_server_re
     ff_server_add_header(response, "X-Amz-Log-Result", "%s", text);
 }
 
-static void answer(const ff_function *function, ff_job *job, bool tail,
-                   ff_server_response *response)
+static void stopping(ff_server_response *response)
 {
-    if (job->synced.stopped) {
-        refuse(response, 503, "ServiceException", "the platform is stopping");
+    refuse(response, 503, "ServiceException", "the platform is stopping");
+}
+
+/* An invocation on its way. */
+typedef struct invocation {
+    ff_local *local;
+    ff_function *function;
+    uint64_t caller; /* an instance, or FF_SHAPER_NOBODY */
+    const ff_server_request *request;
+    ff_job *job;
+} invocation;
+
+/* The answer goes back over the network that is emulated, where there is one. */
+static bool send_back(const invocation *i, ff_server_response *response)
+{
+    const ff_passage back = {FF_SHAPER_RESPONSE, i->caller, i->job->synced.instance,
+                             i->job->synced.result.len, i->job->synced.done_ns};
+    return ff_shape_send(i->local->shape, &back, i->request, response);
+}
+
+static void answer(const invocation *i, ff_server_response *response)
+{
+    const char *log = ff_server_header(i->request, "X-Amz-Log-Type");
+    ff_job *job = i->job;
+    if (job->synced.stopped || !send_back(i, response)) {
+        stopping(response);
         return;
     }
     response->status = 200;
@@ -237,21 +264,33 @@ static void answer(const ff_function *function, ff_job *job, bool tail,
     ff_server_add_header(response, "X-Amz-Executed-Version", "$LATEST");
     if (job->synced.failed)
         ff_server_add_header(response, "X-Amz-Function-Error", "Unhandled");
-    if (tail)
-        add_log(function, job, response);
+    if (log && strcasecmp(log, "Tail") == 0)
+        add_log(i->local, i->function, job, response);
 }
 
-static void submit(ff_local *local, ff_function *function, const ff_server_request *request,
-                   ff_server_response *response)
+/* The payload comes over the network that is emulated, before anybody is there to take it. */
+static bool pass_payload(const invocation *i)
 {
-    const char *type = ff_server_header(request, "X-Amz-Invocation-Type");
-    const char *log = ff_server_header(request, "X-Amz-Log-Type");
+    const ff_passage there = {FF_SHAPER_REQUEST, i->caller,
+                              ff_pool_next_instance(&i->local->pool, i->function),
+                              i->request->body_bytes, i->request->begun_ns};
+    return ff_shape_pass(i->local->shape, &there, i->request);
+}
+
+static void submit(invocation *i, ff_server_response *response)
+{
+    ff_pool *pool = &i->local->pool;
+    const char *type = ff_server_header(i->request, "X-Amz-Invocation-Type");
     bool event = type && strcmp(type, "Event") == 0;
     ff_err err = {0};
-    ff_job *job = make_job(request, event);
+    if (!pass_payload(i)) {
+        stopping(response);
+        return;
+    }
+    ff_job *job = i->job = make_job(i->request, event);
     ff_server_add_header(response, "x-amzn-RequestId", "%s", job->id);
     ff_server_add_header(response, "X-Amzn-Trace-Id", "%s", job->trace);
-    ff_code code = ff_pool_submit(&local->pool, function, job, &err);
+    ff_code code = ff_pool_submit(pool, i->function, job, &err);
     if (code == FF_BUSY) {
         refuse(response, 429, "TooManyRequestsException", err.message);
         ff_server_add_header(response, "Retry-After", "1");
@@ -259,8 +298,8 @@ static void submit(ff_local *local, ff_function *function, const ff_server_reque
         refuse(response, 503, "ServiceException", err.message);
     } else if (event) {
         response->status = 202;
-    } else if (ff_pool_wait(&local->pool, function, job, request)) {
-        answer(function, job, log && strcasecmp(log, "Tail") == 0, response);
+    } else if (ff_pool_wait(pool, i->function, job, i->request)) {
+        answer(i, response);
     } else {
         response->status = 500; /* nobody is there to read it */
         response->close = true;
@@ -272,10 +311,11 @@ void ff_invoke_handle(ff_local *local, const ff_server_request *request,
                       ff_server_response *response)
 {
     const char *type = ff_server_header(request, "X-Amz-Invocation-Type");
-    if (!authorised(local, request, response))
+    invocation i = {.local = local, .request = request};
+    if (!authorised(local, request, &i.caller, response))
         return;
-    ff_function *function = function_of(local, request->path, response);
-    if (!function)
+    i.function = function_of(local, request->path, response);
+    if (!i.function)
         return;
     if (strcmp(request->method, "POST") != 0) {
         refuse(response, 405, "MethodNotAllowedException", "POST is wanted");
@@ -292,5 +332,5 @@ void ff_invoke_handle(ff_local *local, const ff_server_request *request,
     if (type && strcmp(type, "DryRun") == 0)
         response->status = 204;
     else
-        submit(local, function, request, response);
+        submit(&i, response);
 }

@@ -93,13 +93,25 @@ static int64_t collect(keeper *k)
     return tick;
 }
 
+/* Its cold start is over, as far as it is more than what happens here. Else *tick is until then. */
+static bool is_due(ff_instance *instance, int64_t *tick)
+{
+    int64_t now = ff_clock_now_ns();
+    if (!instance->launch_ns)
+        instance->launch_ns =
+            now + ff_shape_cold_start_ns(instance->pool->shape, ff_instance_id(instance));
+    int64_t left_ms = (instance->launch_ns - now + 999999) / 1000000;
+    if (left_ms > 0 && left_ms < *tick)
+        *tick = left_ms;
+    return left_ms <= 0;
+}
+
 static void launch(watched *w)
 {
     ff_instance *instance = w->instance;
     ff_pool *pool = instance->pool;
     ff_err err = {0};
     instance->launched = true;
-    instance->launched_ns = ff_clock_now_ns();
     ff_code code = ff_runtime_serve(instance, &err);
     if (!code)
         code = ff_launch(instance, &err);
@@ -110,7 +122,8 @@ static void launch(watched *w)
         w->dead = true;
         return;
     }
-    int limit = instance->second_init ? instance->function->timeout_ms : pool->init_limit_ms;
+    int64_t limit = ff_shape_stretch_ms(
+        pool->shape, instance->second_init ? instance->function->timeout_ms : pool->init_limit_ms);
     pthread_mutex_lock(&pool->synced.lock);
     instance->synced.init_deadline_ns = ff_clock_deadline_ms(limit);
     instance->synced.pid = instance->pid;
@@ -149,7 +162,7 @@ static void look(watched *w, const struct pollfd *fds)
         ff_launch_read_output(instance);
     if (fds[0].revents && waitpid(instance->pid, &w->status, WNOHANG) == instance->pid)
         w->dead = true;
-    if (!w->dead)
+    if (!w->dead && instance->launched)
         w->memory = ff_launch_anonymous_bytes(instance->pid);
 }
 
@@ -182,6 +195,12 @@ static void memory_text(const ff_instance *instance, const char *id, char *text,
         id, instance->function->memory_mb, (unsigned long long)(instance->synced.peak_bytes >> 20));
 }
 
+static int64_t stretched_ns(const ff_instance *instance, int64_t ms)
+{
+    int64_t real_ms = ff_shape_stretch_ms(instance->pool->shape, ms);
+    return real_ms < INT64_MAX / 1000000 ? real_ms * 1000000 : INT64_MAX;
+}
+
 /* Limits of a living instance; the pool is locked. */
 static void check(watched *w, int64_t now)
 {
@@ -206,10 +225,10 @@ static void check(watched *w, int64_t now)
                now > instance->synced.init_deadline_ns) {
         ff_instance_set_dying(instance, FF_DEATH_INIT_LIMIT, 0);
     } else if (instance->synced.state == FF_INSTANCE_READY && !instance->synced.waiting &&
-               (now - instance->synced.since_ns) / 1000000 > function->timeout_ms) {
+               now - instance->synced.since_ns > stretched_ns(instance, function->timeout_ms)) {
         ff_instance_set_dying(instance, FF_DEATH_TIMEOUT, 0); /* hangs after its answer */
     } else if (instance->synced.state == FF_INSTANCE_READY &&
-               (now - instance->synced.since_ns) / 1000000 > instance->pool->idle_ms) {
+               now - instance->synced.since_ns > stretched_ns(instance, instance->pool->idle_ms)) {
         ff_instance_set_dying(instance, FF_DEATH_IDLE, STOP_MS);
     }
 }
@@ -314,6 +333,7 @@ static void bury(watched *w)
     if (death == FF_DEATH_EXIT)
         ff_log(FF_LOG_WARN, "%s: instance %d: %s", function->name, instance->number, text);
     ff_mem_free(w->failure);
+    ff_shape_forget(pool->shape, ff_instance_id(instance));
     ff_instance_free(instance);
 }
 
@@ -349,7 +369,7 @@ void *ff_keeper_run(void *arg)
             /* told to stop before it was started: nothing to wait for */
             if (!k.all[i].instance->launched && k.stopping)
                 k.all[i].dead = true;
-            else if (!k.all[i].instance->launched)
+            else if (!k.all[i].instance->launched && is_due(k.all[i].instance, &tick))
                 launch(&k.all[i]);
         }
         wait_for_events(&k, tick);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "local/pool_int.h"
@@ -22,6 +23,7 @@ typedef struct child {
     const char *failure;
     pid_t parent;
     int null, output;
+    int group; /* the cgroup.procs to enter; -1 = none */
 } child;
 
 static _Noreturn void run_child(const child *c)
@@ -30,6 +32,8 @@ static _Noreturn void run_child(const child *c)
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* fires when the keeper's thread ends */
     if (getppid() != c->parent)
         _exit(1);
+    if (c->group >= 0 && write(c->group, "0", 1) != 1)
+        _exit(1); /* better none than one that is too fast; the keeper reports it */
     setpgid(0, 0);
     for (int s = 1; s < NSIG; s++)
         signal(s, SIG_DFL);
@@ -53,9 +57,12 @@ static char **environment(const ff_instance *instance)
     size_t count = 0;
     while (base && base[count])
         count++;
-    char **env = ff_mem_must_array(count + 4, sizeof *env);
+    char **env = ff_mem_must_array(count + 5, sizeof *env);
+    char key[FF_INSTANCE_KEY];
     for (size_t i = 0; i < count; i++)
         env[i] = ff_mem_must_strdup(base[i]);
+    ff_instance_key(instance->pool->role_key, ff_instance_id(instance), key);
+    env[count++] = ff_mem_must_printf("AWS_ACCESS_KEY_ID=%s", key);
     env[count++] =
         ff_mem_must_printf("AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d", ff_server_port(instance->server));
     env[count++] = ff_mem_must_printf("AWS_LAMBDA_LOG_STREAM_NAME=[$LATEST]%d", instance->number);
@@ -91,23 +98,50 @@ static ff_code fork_child(ff_instance *instance, const child *c, ff_err *err)
     return FF_OK;
 }
 
+/* The group that keeps its share of CPU, where there is one. */
+static ff_code make_group(ff_instance *instance, int *procs, ff_err *err)
+{
+    ff_pool *pool = instance->pool;
+    char path[PATH_MAX];
+    *procs = -1;
+    if (!pool->cgroup || instance->function->cpus <= 0)
+        return FF_OK;
+    ff_code code = ff_cgroup_make(pool->cgroup, instance->function->cpus, ++pool->groups,
+                                  instance->cgroup, err);
+    if (!code)
+        code = ff_path_join(instance->cgroup, "cgroup.procs", path, err);
+    if (!code && (*procs = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+        code = ff_err_errno(err, errno, path, "cannot use a control group");
+    return code;
+}
+
 ff_code ff_launch(ff_instance *instance, ff_err *err)
 {
     const ff_function *function = instance->function;
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC))
-        return ff_err_errno(err, errno, "", "cannot make a pipe");
+    int ends[2], group = -1;
+    ff_code code = make_group(instance, &group, err);
+    if (code)
+        return code;
+    if (pipe2(ends, O_CLOEXEC)) {
+        code = ff_err_errno(err, errno, "", "cannot make a pipe");
+        if (group >= 0)
+            close(group);
+        return code;
+    }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     char *failure = ff_mem_must_printf("cannot run %s in %s\n", function->argv[0], function->dir);
-    child c = {function->argv, environment(instance), function->dir, failure, getpid(), null,
-               ends[1]};
-    ff_code code = fork_child(instance, &c, err);
+    child c = {
+        function->argv, environment(instance), function->dir, failure, getpid(), null, ends[1],
+        group};
+    code = fork_child(instance, &c, err);
     free_environment(c.env);
     ff_mem_free(failure);
     close(ends[1]);
     if (null >= 0)
         close(null);
+    if (group >= 0)
+        close(group);
     pthread_mutex_lock(&instance->written.lock);
     instance->written.output = ends[0];
     pthread_mutex_unlock(&instance->written.lock);
@@ -210,6 +244,7 @@ void ff_instance_free(ff_instance *instance)
         close(instance->pidfd);
     if (instance->written.output >= 0)
         close(instance->written.output);
+    ff_cgroup_remove(instance->cgroup);
     ff_buf_clean(&instance->synced.init_error);
     ff_job_unref(instance->synced.job);
     pthread_cond_destroy(&instance->synced.wake);

@@ -17,6 +17,7 @@
 #define IDLE_MS         300000
 #define STATE_PATH      "/_fanfold/state"
 #define MAX_CONNECTIONS 512
+#define REQUEST_MS      300000 /* the server's own default, to be stretched */
 
 /* n characters of an alphabet of 32, from the kernel's entropy. */
 static void random_text(char *out, size_t n)
@@ -43,6 +44,7 @@ static void make_credentials(ff_local *local, const ff_credentials *given)
     random_text(local->role.access_key + 4, 16);
     random_text(local->role.secret_key, 40);
     random_text(local->role.session_token, 64);
+    memcpy(local->pool.role_key, local->role.access_key, FF_ROLE_KEY);
 }
 
 static size_t admit(void *user, const ff_server_request *head)
@@ -97,6 +99,7 @@ static ff_code serve(ff_local *local, const ff_local_options *options, uint64_t 
         .bind = options->bind,
         .port = options->port,
         .max_connections = MAX_CONNECTIONS,
+        .request_timeout_ms = ff_shape_stretch_ms(local->shape, REQUEST_MS),
         .max_body_total = max_object_bytes < SIZE_MAX - BODY_SLACK
                               ? (size_t)max_object_bytes + BODY_SLACK
                               : SIZE_MAX,
@@ -128,7 +131,9 @@ ff_code ff_local_start(const ff_local_options *options, ff_local **out, ff_err *
     set_bounds(&local->pool, options);
     local->pool.wake_fd = -1;
     pthread_mutex_init(&local->pool.synced.lock, NULL);
-    ff_code code = ff_package_functions(local, options, err);
+    ff_code code = ff_emulate_start(local, options, err);
+    if (!code)
+        code = ff_package_functions(local, options, err);
     if (!code)
         code = ff_objects_new(options->data_dir, max_object_bytes, &local->objects, err);
     if (!code && !ff_objects_has_bucket(local->objects, local->bucket))
@@ -154,9 +159,11 @@ void ff_local_stop(ff_local *local)
     if (!local)
         return;
     ff_pool_stop(&local->pool); /* callers that wait get their answers */
+    ff_shape_stop(local->shape);
     ff_server_free(local->server);
     ff_pool_clean(&local->pool);
     ff_objects_free(local->objects);
+    ff_emulate_clean(local);
     ff_arena_free(local->arena);
     ff_mem_free(local);
 }
@@ -215,8 +222,22 @@ static int add_function_state(yyjson_mut_doc *doc, yyjson_mut_val *list, const f
     add_count(doc, object, "memory_mb", (uint64_t)f->memory_mb);
     add_count(doc, object, "timeout_ms", (uint64_t)f->timeout_ms);
     add_count(doc, object, "package_bytes", f->package_bytes);
+    yyjson_mut_obj_add_real(doc, object, "cpus", f->cpus);
     yyjson_mut_obj_add_val(doc, object, "pids", pids);
     return instances;
+}
+
+static void add_emulation(yyjson_mut_doc *doc, yyjson_mut_val *root, const ff_local *local)
+{
+    ff_local_emulation e = ff_local_emulation_of(local);
+    yyjson_mut_obj_add_bool(doc, root, "emulated", e.emulated);
+    if (e.network)
+        yyjson_mut_obj_add_strcpy(doc, root, "network", e.network);
+    else
+        yyjson_mut_obj_add_null(doc, root, "network");
+    yyjson_mut_obj_add_real(doc, root, "dilation", e.dilation);
+    add_count(doc, root, "seed", e.seed);
+    yyjson_mut_obj_add_bool(doc, root, "cpu_shares", e.cpu_shares);
 }
 
 ff_code ff_local_state(ff_local *local, ff_buf *json, ff_err *err)
@@ -228,6 +249,7 @@ ff_code ff_local_state(ff_local *local, ff_buf *json, ff_err *err)
     yyjson_mut_doc_set_root(doc, root);
     yyjson_mut_obj_add_strcpy(doc, root, "region", local->region);
     yyjson_mut_obj_add_strcpy(doc, root, "bucket", local->bucket);
+    add_emulation(doc, root, local);
     yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, root, "functions");
     int instances = 0;
     pthread_mutex_lock(&local->pool.synced.lock);

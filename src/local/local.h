@@ -18,6 +18,7 @@
 
 #include "manifest/manifest.h"
 #include "net/sigv4.h"
+#include "profile/network.h"
 
 typedef struct ff_local ff_local;
 
@@ -59,7 +60,17 @@ typedef struct ff_local_options {
     int max_instances;         /* per function; 0 = 10 */
     int64_t idle_ms;           /* an instance without work ends after it; 0 = 300000 */
     int max_queued_events;     /* per function; 0 = 1000 */
-    ff_local_log log;          /* NULL: ff_log, with the function's name */
+
+    /* Emulation: transfers, cold starts and CPUs as a profile has them. Times above are the
+     * functions' own: all are stretched by the dilation. NULL, or a profile that shapes nothing:
+     * transfers take what they take here. */
+    const ff_net_profile *network;
+    double dilation;        /* K: all that functions do is K times slower; 0 = what fits `cpus` */
+    double host_gmac_per_s; /* of one CPU, on the profile's kernel; 0 = CPU shares are not kept */
+    int cpus;               /* of this machine */
+    uint64_t seed;          /* of what is drawn from the profile */
+
+    ff_local_log log; /* NULL: ff_log, with the function's name */
     void *log_user;
 } ff_local_options;
 
@@ -76,10 +87,22 @@ const char *ff_local_region(const ff_local *local);
 const char *ff_local_bucket(const ff_local *local);
 const ff_credentials *ff_local_credentials(const ff_local *local); /* for clients; no token */
 
+typedef struct ff_local_emulation {
+    bool emulated;       /* times are a profile's, and `dilation` times what they mean */
+    const char *network; /* NULL where none was given */
+    double dilation;
+    uint64_t seed;
+    bool cpu_shares;       /* functions are kept to their share of CPU */
+    const char *no_shares; /* where emulated: why not; else NULL */
+} ff_local_emulation;
+ff_local_emulation ff_local_emulation_of(const ff_local *local);
+
 /* What GET /_fanfold/state answers (unsigned, and to loopback addresses only):
- * {"region", "bucket", "functions": [{"name", "instances", "busy", "queued", "invocations",
+ * {"region", "bucket", "emulated", "network" or null, "dilation", "seed", "cpu_shares",
+ *  "functions": [{"name", "instances", "busy", "queued", "invocations",
  *  "errors", "throttles", "cold_starts", "timeouts", "memory_mb", "timeout_ms", "package_bytes",
- *  "pids": [..]}], "instances", "objects", "object_bytes", "uploads"} */
+ *  "cpus" (of this machine; 0 = all), "pids": [..]}], "instances", "objects", "object_bytes",
+ * "uploads"} */
 ff_code ff_local_state(ff_local *local, ff_buf *json, ff_err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,11 @@ static ff_code check_name(const ff_local *local, const char *name, ff_err *err)
     return FF_OK;
 }
 
+int ff_package_memory_mb(const ff_local_options *options)
+{
+    return options->memory_mb ? options->memory_mb : MEMORY_MB;
+}
+
 static ff_code add_function(ff_local *local, const ff_local_options *options, const char *name,
                             const ff_local_function *f, ff_err *err)
 {
@@ -145,15 +151,16 @@ static ff_code add_function(ff_local *local, const ff_local_options *options, co
     for (int i = 1; i < words; i++)
         argv[i] = ff_arena_strdup(arena, f->command[i]);
     int timeout = f->timeout_ms ? f->timeout_ms : options->timeout_ms;
-    int memory = f->memory_mb ? f->memory_mb : options->memory_mb;
+    int memory = f->memory_mb ? f->memory_mb : ff_package_memory_mb(options);
     local->pool.functions[local->pool.function_count++] = (ff_function){
         .name = ff_arena_strdup(arena, name),
         .arn = ff_arena_printf(arena, "arn:aws:lambda:%s:" FF_LOCAL_ACCOUNT ":function:%s",
                                local->region, name),
         .argv = argv,
         .dir = ff_arena_strdup(arena, resolved),
-        .memory_mb = memory ? memory : MEMORY_MB,
+        .memory_mb = memory,
         .timeout_ms = timeout ? (timeout < MAX_MS ? timeout : MAX_MS) : TIMEOUT_MS,
+        .cpus = ff_emulate_cpus(local, options, memory),
     };
     return FF_OK;
 }
@@ -251,8 +258,7 @@ static void platform_variables(const ff_local *local, const ff_function *f, vari
     set(v, "_HANDLER", f->part ? f->part : f->name);
     set(v, "AWS_REGION", local->region);
     set(v, "AWS_DEFAULT_REGION", local->region);
-    set(v, "AWS_ACCESS_KEY_ID", local->role.access_key);
-    set(v, "AWS_SECRET_ACCESS_KEY", local->role.secret_key);
+    set(v, "AWS_SECRET_ACCESS_KEY", local->role.secret_key); /* the key: launch.c, by instance */
     set(v, "AWS_SESSION_TOKEN", local->role.session_token);
     set(v, "AWS_ENDPOINT_URL", local->endpoint);
     set(v, "TZ", ":UTC");
@@ -268,6 +274,11 @@ static void platform_variables(const ff_local *local, const ff_function *f, vari
     }
     snprintf(text, sizeof text, "s3://%s", local->bucket);
     set(v, "FANFOLD_STORE", text);
+    if (local->shape) { /* the quota would tell fewer, as it is that of slower CPUs */
+        snprintf(number, sizeof number, "%d",
+                 (int)ceil(ff_net_vcpus(local->network, f->memory_mb) - 1e-9));
+        set(v, "FANFOLD_THREADS", number);
+    }
     set(v, "FANFOLD_PREFIX", local->prefix);
 }
 

@@ -100,12 +100,13 @@ static bool withdraw(ff_function *function, ff_job *job)
     return false;
 }
 
-static void finish(ff_job *job, bool failed, ff_buf *result)
+static void finish(ff_job *job, bool failed, uint64_t instance, int64_t begun_ns, ff_buf *result)
 {
     job->synced.done = true;
     job->synced.failed = failed;
     job->synced.result = *result;
-    job->synced.done_ns = ff_clock_now_ns();
+    job->synced.instance = instance;
+    job->synced.done_ns = begun_ns;
     *result = (ff_buf){0};
     pthread_cond_broadcast(&job->synced.changed);
 }
@@ -113,7 +114,7 @@ static void finish(ff_job *job, bool failed, ff_buf *result)
 void ff_pool_fail_job(ff_function *function, ff_job *job, ff_buf *error)
 {
     function->synced.errors++;
-    finish(job, true, error);
+    finish(job, true, FF_SHAPER_NOBODY, ff_clock_now_ns(), error);
     ff_job_unref(job);
 }
 
@@ -122,7 +123,8 @@ static void give(ff_instance *instance, ff_job *job)
     instance->synced.job = job;
     instance->synced.state = FF_INSTANCE_BUSY;
     instance->synced.since_ns = job->synced.started_ns = ff_clock_now_ns();
-    job->synced.deadline_ns = ff_clock_deadline_ms(instance->function->timeout_ms);
+    job->synced.deadline_ns = ff_clock_deadline_ms(
+        ff_shape_stretch_ms(instance->pool->shape, instance->function->timeout_ms));
     pthread_cond_broadcast(&instance->synced.wake);
 }
 
@@ -145,6 +147,23 @@ static ff_instance *waiting(const ff_function *function)
             (!best || i->synced.since_ns > best->synced.since_ns))
             best = i;
     return best;
+}
+
+uint64_t ff_instance_id(const ff_instance *instance)
+{
+    uint64_t function = (uint64_t)(instance->function - instance->pool->functions);
+    return function << 25 | ((uint64_t)instance->number & 0x1ffffff);
+}
+
+uint64_t ff_pool_next_instance(ff_pool *pool, const ff_function *function)
+{
+    pthread_mutex_lock(&pool->synced.lock);
+    const ff_instance *next = waiting(function);
+    int number = next ? next->number : function->synced.started;
+    pthread_mutex_unlock(&pool->synced.lock);
+    const ff_instance as_if = {
+        .pool = pool, .function = (ff_function *)(uintptr_t)function, .number = number};
+    return ff_instance_id(&as_if);
 }
 
 static void add_instance(ff_pool *pool, ff_function *function)
@@ -307,7 +326,8 @@ ff_code ff_instance_check_id(ff_instance *instance, const char *id)
     return code;
 }
 
-ff_code ff_instance_answer(ff_instance *instance, const char *id, bool failed, ff_buf *result)
+ff_code ff_instance_answer(ff_instance *instance, const char *id, bool failed, int64_t begun_ns,
+                           ff_buf *result)
 {
     char tail[FF_LOG_TAIL];
     ff_launch_read_output(instance);
@@ -325,7 +345,7 @@ ff_code ff_instance_answer(ff_instance *instance, const char *id, bool failed, f
         job->synced.tail_len = tail_len;
         job->synced.peak_bytes = instance->synced.peak_bytes;
         instance->function->synced.errors += failed;
-        finish(job, failed, result);
+        finish(job, failed, ff_instance_id(instance), begun_ns, result);
     }
     pthread_mutex_unlock(&instance->pool->synced.lock);
     ff_job_unref(job);

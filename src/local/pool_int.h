@@ -14,10 +14,14 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "local/cgroup_int.h"
 #include "local/local.h"
+#include "local/shape_int.h"
 #include "net/server.h"
 
-#define FF_LOG_TAIL 4096u /* what X-Amz-Log-Result shows, as on Lambda */
+#define FF_LOG_TAIL     4096u /* what X-Amz-Log-Result shows, as on Lambda */
+#define FF_ROLE_KEY     12    /* characters that the access keys of all instances begin with */
+#define FF_INSTANCE_KEY 21    /* such a key, with its NUL */
 
 typedef struct ff_pool ff_pool;
 typedef struct ff_function ff_function;
@@ -40,9 +44,10 @@ typedef struct ff_job {
         bool failed;
         bool stopped; /* the platform stops: answered with 503 */
         ff_buf result;
-        int64_t deadline_ns; /* once it was given to an instance */
-        int64_t started_ns, done_ns;
-        char tail[FF_LOG_TAIL]; /* the end of what the instance wrote meanwhile */
+        int64_t deadline_ns;         /* once it was given to an instance */
+        int64_t started_ns, done_ns; /* done: when its answer began to arrive */
+        uint64_t instance;           /* that answered; FF_SHAPER_NOBODY where none did */
+        char tail[FF_LOG_TAIL];      /* the end of what the instance wrote meanwhile */
         size_t tail_len;
         uint64_t peak_bytes;
     } synced;
@@ -75,8 +80,9 @@ struct ff_instance {
     pid_t pid;         /* the keeper's, as are the next three */
     int pidfd;
     bool launched;
-    int64_t launched_ns;
-    struct { /* guarded by its lock */
+    int64_t launch_ns;     /* not before it, where cold starts are emulated; 0 = not drawn yet */
+    char cgroup[PATH_MAX]; /* "" = none */
+    struct {               /* guarded by its lock */
         pthread_mutex_t lock;
         int output; /* the pipe that the process writes to; -1 once it has ended */
         char line[2048];
@@ -114,7 +120,8 @@ struct ff_function {
     const char *const *env;
     const char *dir;
     int memory_mb;
-    int timeout_ms;
+    int timeout_ms; /* as it is told; ff_shape_stretch_ms gives it in this world's time */
+    double cpus;    /* of this machine; 0 = all */
     uint64_t package_bytes;
     struct { /* guarded by the pool's lock */
         ff_instance *first;
@@ -132,6 +139,10 @@ struct ff_pool {
     ff_arena *arena;
     ff_function *functions;
     int function_count;
+    char role_key[FF_ROLE_KEY + 1];
+    ff_shape *shape;         /* NULL: nothing is shaped; borrowed, as is the next */
+    const ff_cgroup *cgroup; /* NULL: no shares of CPU */
+    int groups;              /* made so far; the keeper's */
     int max_instances, max_queued_events, init_limit_ms;
     int64_t idle_ms;
     ff_local_log log;
@@ -153,6 +164,14 @@ void ff_pool_stop(ff_pool *pool);
 void ff_pool_clean(ff_pool *pool);
 ff_function *ff_pool_find(ff_pool *pool, const char *name, size_t len); /* NULL */
 
+/* An instance's number in the platform, and the access key that tells it. */
+uint64_t ff_instance_id(const ff_instance *instance);
+void ff_instance_key(const char *role_key, uint64_t id, char key[FF_INSTANCE_KEY]);
+/* FF_SHAPER_NOBODY: it is none of an instance. */
+uint64_t ff_instance_of_key(const char *role_key, const char *key);
+/* The instance that the function's next invocation will most probably get. */
+uint64_t ff_pool_next_instance(ff_pool *pool, const ff_function *function);
+
 /* Invoking. payload and arena (may be NULL) are taken. */
 ff_job *ff_job_new(ff_buf *payload, ff_arena *arena, bool event);
 void ff_job_unref(ff_job *job);
@@ -168,8 +187,9 @@ bool ff_pool_wait(ff_pool *pool, ff_function *function, ff_job *job,
 ff_code ff_instance_next(ff_instance *instance, ff_job **job);
 /* Is that the request it works on? FF_FORMAT: no such request. FF_CONFLICT: answered already. */
 ff_code ff_instance_check_id(ff_instance *instance, const char *id);
-/* result is taken on success. Fails as check_id does. */
-ff_code ff_instance_answer(ff_instance *instance, const char *id, bool failed, ff_buf *result);
+/* result, which began to arrive then, is taken on success. Fails as check_id does. */
+ff_code ff_instance_answer(ff_instance *instance, const char *id, bool failed, int64_t begun_ns,
+                           ff_buf *result);
 /* error is taken on success. FF_CONFLICT after initialisation. */
 ff_code ff_instance_init_error(ff_instance *instance, ff_buf *error);
 

@@ -124,16 +124,16 @@ static void answer_code(ff_server_response *response, ff_code code)
 }
 
 /* A response over Lambda's limit becomes the function's error. */
-static void too_large(ff_instance *instance, const char *id, uint64_t bytes,
+static void too_large(ff_instance *instance, const char *id, const ff_server_request *request,
                       ff_server_response *response)
 {
     char text[160];
     ff_buf error = {0};
     snprintf(text, sizeof text,
              "Response payload size (%llu bytes) exceeded maximum allowed payload size (%u bytes).",
-             (unsigned long long)bytes, FF_LAMBDA_RESPONSE_BYTES);
+             (unsigned long long)request->body_bytes, FF_LAMBDA_RESPONSE_BYTES);
     ff_runtime_error_json("Function.ResponseSizeTooLarge", text, &error);
-    ff_code code = ff_instance_answer(instance, id, true, &error);
+    ff_code code = ff_instance_answer(instance, id, true, request->begun_ns, &error);
     ff_buf_clean(&error);
     snprintf(text, sizeof text, "Exceeded maximum allowed payload size (%u bytes).",
              FF_LAMBDA_RESPONSE_BYTES);
@@ -153,9 +153,10 @@ static void response_of(ff_instance *instance, const char *id, const ff_server_r
     else if (mode && strcasecmp(mode, "streaming") != 0)
         refuse(response, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
     else if (request->refused == FF_LIMIT)
-        too_large(instance, id, request->body_bytes, response);
+        too_large(instance, id, request, response);
     else
-        answer_code(response, ff_instance_answer(instance, id, false, request->take));
+        answer_code(response,
+                    ff_instance_answer(instance, id, false, request->begun_ns, request->take));
 }
 
 static void error_of(ff_instance *instance, const char *id, const ff_server_request *request,
@@ -164,7 +165,7 @@ static void error_of(ff_instance *instance, const char *id, const ff_server_requ
     const char *type = ff_server_header(request, "Lambda-Runtime-Function-Error-Type");
     ff_buf error = {0};
     ff_runtime_error_body(type, !id, request->take, &error);
-    answer_code(response, id ? ff_instance_answer(instance, id, true, &error)
+    answer_code(response, id ? ff_instance_answer(instance, id, true, request->begun_ns, &error)
                              : ff_instance_init_error(instance, &error));
     ff_buf_clean(&error);
 }
@@ -223,8 +224,9 @@ ff_code ff_runtime_serve(ff_instance *instance, ff_err *err)
 {
     const ff_server_options options = {
         .max_connections = CONNECTIONS,
-        .request_timeout_ms = UPLOAD_MS,
-        .idle_timeout_ms = instance->pool->idle_ms + UPLOAD_MS,
+        .request_timeout_ms = ff_shape_stretch_ms(instance->pool->shape, UPLOAD_MS),
+        .idle_timeout_ms =
+            ff_shape_stretch_ms(instance->pool->shape, instance->pool->idle_ms + UPLOAD_MS),
         .handle_refused = true,
         .admit = admit,
         .handle = handle,

@@ -170,6 +170,34 @@ static void answer_refused(ff_s3_call *call)
         ff_s3_error(call, 503, "SlowDown", "no room for a body of %llu bytes now", bytes);
 }
 
+static ff_passage passage(const ff_s3_call *call, ff_shaper_leg leg, uint64_t bytes)
+{
+    return (ff_passage){leg,
+                        ff_instance_of_key(call->local->role.access_key, call->claim.access_key),
+                        FF_SHAPER_NOBODY, bytes, call->request->begun_ns};
+}
+
+static bool passed(ff_s3_call *call, bool ok)
+{
+    if (!ok)
+        ff_s3_error(call, 503, "ServiceUnavailable", "the platform is stopping");
+    return ok;
+}
+
+bool ff_s3_pass_put(ff_s3_call *call, uint64_t bytes)
+{
+    if (strcmp(call->request->method, "PUT") != 0)
+        return true; /* a body that is no object's */
+    const ff_passage p = passage(call, FF_SHAPER_PUT, bytes);
+    return passed(call, ff_shape_pass(call->local->shape, &p, call->request));
+}
+
+bool ff_s3_send_get(ff_s3_call *call, uint64_t bytes)
+{
+    const ff_passage p = passage(call, FF_SHAPER_GET, bytes);
+    return passed(call, ff_shape_send(call->local->shape, &p, call->request, call->response));
+}
+
 static void not_allowed(ff_s3_call *call)
 {
     ff_s3_error(call, 405, "MethodNotAllowed",
@@ -264,7 +292,7 @@ void ff_s3_handle(ff_local *local, const ff_server_request *request, ff_server_r
 size_t ff_s3_admit(ff_local *local, const ff_server_request *head)
 {
     ff_sigv4_claim claim;
-    const ff_credentials *credentials;
+    ff_credentials credentials;
     if (ff_local_authorise(local, head, "s3", NULL, &claim, &credentials, NULL))
         return 0;
     if (strcmp(head->method, "PUT") != 0)

@@ -27,7 +27,7 @@ typedef struct ff_s3_call {
     int param_count;
     ff_s3_param params[FF_S3_MAX_PARAMS];
     ff_sigv4_claim claim;
-    const ff_credentials *credentials;
+    ff_credentials credentials; /* that it is signed with */
 } ff_s3_call;
 
 /* s3_api.c */
@@ -42,6 +42,11 @@ void ff_s3_xml(ff_s3_call *call, int status, ff_buf *xml);
 /* "a=b&c": into call->params, decoded. false: an escape is bad, or there are too many. */
 bool ff_s3_parse_query(const char *raw_query, ff_arena *arena, ff_s3_param *params, int *count);
 bool ff_s3_bucket_name_ok(const char *name);
+/* Waits as the emulated network does while so many bytes of a PUT pass. false: the error was
+ * answered. */
+bool ff_s3_pass_put(ff_s3_call *call, uint64_t bytes);
+/* The same for a GET: until its first byte passes, and the body then goes out as the rest does. */
+bool ff_s3_send_get(ff_s3_call *call, uint64_t bytes);
 
 /* s3_payload.c: the body as it is to be stored. */
 typedef struct ff_s3_checksum {

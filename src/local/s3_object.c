@@ -359,8 +359,10 @@ void ff_s3_get_object(ff_s3_call *call, bool head)
                 (unsigned long long)(first + length - 1), (unsigned long long)size);
         else if (mode && strcmp(mode, "ENABLED") == 0)
             add_checksum(call, object->checksum_name, object->checksum);
-        send_object(call, object, head, first, length);
-        return;
+        if (head || ff_s3_send_get(call, length)) {
+            send_object(call, object, head, first, length);
+            return;
+        }
     }
     ff_object_unref(object);
 }

@@ -181,7 +181,7 @@ static bool decode(ff_s3_call *call, const char *encoding, ff_buf *body, ff_s3_c
     *chunked = (ff_s3_chunked){
         .seed = strcmp(encoding, UNSIGNED_TRAILER) == 0 ? NULL : call->claim.signature,
         .claim = &call->claim,
-        .credentials = call->credentials,
+        .credentials = &call->credentials,
         .signed_trailer = strcmp(encoding, SIGNED_TRAILER) == 0,
         .decoded_length = UINT64_MAX,
     };
@@ -286,6 +286,8 @@ bool ff_s3_payload(ff_s3_call *call, ff_buf *out, ff_s3_checksum *checksum)
         return false;
     if (!check_md5(call, ff_buf_view(body)) ||
         !check_checksums(call, &chunked, ff_buf_view(body), checksum))
+        return false;
+    if (!ff_s3_pass_put(call, call->request->body_bytes))
         return false;
     *out = *body;
     *body = (ff_buf){0};
