@@ -24,6 +24,14 @@ function(ff_program name main)
     endif()
 endfunction()
 
+# A program of one file that needs nothing at run time: static, and without sanitizers, whose libraries
+# are not.
+function(ff_static_program name main)
+    add_executable(${name} ${main})
+    set_target_properties(${name} PROPERTIES COMPILE_OPTIONS "" LINK_OPTIONS "-static")
+    target_link_libraries(${name} PRIVATE ff_flags)
+endfunction()
+
 # tests/<module>/test_*.c link that module; other folders (conform, e2e, cli) link all modules.
 # helpers shared by tests: tests/support/*.c.
 function(ff_tests)

@@ -1,9 +1,7 @@
-#include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,8 +9,9 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cli.h"
-#include "cli/libraries.h"
+#include "cli/programs.h"
 #include "cli/session.h"
+#include "deploy/libraries.h"
 #include "local/local.h"
 
 #define MAX_BUNDLES 16
@@ -31,25 +30,10 @@ static const ff_flag FLAGS[] = {
     {"idle", "TIME", "an instance without work ends after it (default 5m)", false},
     {"data", "DIR", "keep objects in this folder (default: in memory)", false},
     {"objects", "SIZE", "bytes of all objects together (default 4GiB)", false},
-    {"package-limit", NULL,
-     "refuse functions over Lambda's 250 MiB: pieces, program and its libraries", false},
+    {"package-limit", NULL, "refuse functions over Lambda's 250 MiB, as fanfold package does",
+     false},
     {0},
 };
-
-/* $FANFOLD_FUNCTION_PROGRAM, or fanfold-function beside this program. */
-static ff_code find_program(char out[PATH_MAX], ff_err *err)
-{
-    const char *given = getenv("FANFOLD_FUNCTION_PROGRAM");
-    if (given && *given)
-        return ff_path_join("", given, out, err);
-    char self[PATH_MAX], dir[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len < 0)
-        return ff_err_errno(err, errno, "/proc/self/exe", "cannot find this program");
-    self[len] = '\0';
-    ff_code code = ff_path_dir(self, dir, err);
-    return code ? code : ff_path_join(dir, "fanfold-function", out, err);
-}
 
 static ff_code read_options(const ff_args *args, ff_local_options *o, ff_err *err)
 {
@@ -78,6 +62,31 @@ static ff_code read_options(const ff_args *args, ff_local_options *o, ff_err *er
     o->data_dir = ff_args_value(args, "data");
     o->package_limit = ff_args_has(args, "package-limit") ? FF_LAMBDA_PACKAGE_BYTES : 0;
     return code;
+}
+
+/* What `fanfold package` would add to the program. A program of which that cannot be told (a
+ * script) runs all the same, unless its size is to be limited. */
+static ff_code find_libraries(const char *program, ff_arena *arena, ff_local_options *o,
+                              ff_err *err)
+{
+    ff_libraries found;
+    const char **list = ff_arena_array(arena, FF_MAX_LIBRARIES + 3, sizeof *list);
+    char *bootstrap = ff_arena_alloc(arena, PATH_MAX);
+    int count = 0;
+    ff_code code = ff_libraries_find(program, "", NULL, arena, &found, err);
+    if (!code)
+        code = ff_cli_program(NULL, "fanfold-bootstrap", bootstrap, err);
+    if (!code)
+        code = ff_cli_ca_bundle(&list[count], err);
+    if (code)
+        return o->package_limit ? code : FF_OK;
+    count++;
+    if (ff_file_exists(bootstrap))
+        list[count++] = bootstrap;
+    for (int i = 0; i < found.count; i++)
+        list[count++] = found.library[i].path;
+    o->libraries = list;
+    return FF_OK;
 }
 
 static ff_code announce(const ff_args *args, const ff_local *local, const ff_manifest *const *m,
@@ -169,9 +178,9 @@ static ff_code run(const ff_args *args, ff_err *err)
     ff_arena *arena = ff_arena_new();
     ff_code code = read_options(args, &options, err);
     if (!code)
-        code = find_program(program, err);
+        code = ff_cli_function_program(program, err);
     if (!code)
-        code = ff_cli_libraries(program, arena, &options.libraries, err);
+        code = find_libraries(program, arena, &options, err);
     for (; !code && count < args->positional_count; count++)
         code = ff_manifest_load(args->positional[count], &bundles[count], err);
     options.bundles = (const ff_manifest *const *)bundles;

@@ -1,0 +1,110 @@
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include "cli/programs.h"
+#include "deploy/package.h"
+
+static const ff_flag FLAGS[] = {
+    {"target", "T", "lambda-zip (a zip a function)", false},
+    {"output", "DIR", "the folder to write (-o)", false},
+    {"arch", "A", "x86_64 or arm64 (default: the bundle's)", false},
+    {"runtime", "DIR",
+     "where fanfold-function and fanfold-bootstrap are, and in lib/ libraries of another "
+     "architecture (default: beside fanfold)",
+     false},
+    {"ca-bundle", "PEM", "authorities that functions trust (default: this machine's)", false},
+    {0},
+};
+
+typedef struct paths {
+    char program[PATH_MAX], bootstrap[PATH_MAX], libraries[PATH_MAX];
+    const char *dirs[2];
+} paths;
+
+static ff_code find_files(const ff_args *args, paths *p, ff_pack_options *o, ff_err *err)
+{
+    const char *runtime = ff_args_value(args, "runtime");
+    ff_code code = runtime ? ff_cli_program(runtime, "fanfold-function", p->program, err)
+                           : ff_cli_function_program(p->program, err);
+    if (!code)
+        code = ff_cli_program(runtime, "fanfold-bootstrap", p->bootstrap, err);
+    if (!code && runtime)
+        code = ff_path_join(runtime, "lib", p->libraries, err);
+    p->dirs[0] = runtime ? p->libraries : NULL;
+    *o = (ff_pack_options){.arch = ff_args_value(args, "arch"),
+                           .program = p->program,
+                           .bootstrap = p->bootstrap,
+                           .ca_bundle = ff_args_value(args, "ca-bundle"),
+                           .library_dirs = p->dirs};
+    if (!code && !o->ca_bundle)
+        code = ff_cli_ca_bundle(&o->ca_bundle, err);
+    return code;
+}
+
+static ff_code print(const ff_args *args, const ff_package *package, const char *dir, ff_err *err)
+{
+    ff_buf out;
+    ff_buf_init(&out, 0);
+    ff_code code = FF_OK;
+    if (args->json)
+        code = ff_package_emit(package, &out, err);
+    for (int i = 0; !code && !args->json && i < package->count; i++) {
+        const ff_packaged *f = &package->function[i];
+        char bytes[32], unpacked[32];
+        code = ff_buf_printf(&out, err, "%s/%s  %s, %s unpacked\n", dir, f->file,
+                             ff_units_bytes(f->bytes, bytes, sizeof bytes),
+                             ff_units_bytes(f->unpacked_bytes, unpacked, sizeof unpacked));
+    }
+    if (!code)
+        code = ff_cli_print(&out, err);
+    ff_buf_clean(&out);
+    return code;
+}
+
+static ff_code run(const ff_args *args, ff_err *err)
+{
+    const char *target = NULL, *dir = NULL;
+    paths p = {0};
+    ff_pack_options options;
+    ff_manifest *manifest = NULL;
+    ff_package package = {0};
+    ff_code code = ff_args_required(args, "target", &target, err);
+    if (!code && strcmp(target, "lambda-zip") != 0)
+        code = ff_err_set(err, FF_USAGE, "--target: wanted lambda-zip, found '%s'", target);
+    if (!code)
+        code = ff_args_required(args, "output", &dir, err);
+    if (!code)
+        code = ff_manifest_load(args->positional[0], &manifest, err);
+    if (!code)
+        code = find_files(args, &p, &options, err);
+    if (code) {
+        ff_manifest_free(manifest);
+        return code;
+    }
+    ff_arena *arena = ff_arena_new();
+    code = ff_package_zip(manifest, &options, dir, ff_cli_progress, NULL, arena, &package, err);
+    ff_cli_progress_end();
+    if (!code)
+        code = print(args, &package, dir, err);
+    ff_arena_free(arena);
+    ff_manifest_free(manifest);
+    return code;
+}
+
+const ff_verb ff_verb_package = {
+    "package",
+    "package BUNDLE --target lambda-zip -o DIR [--arch A] [--runtime DIR]",
+    "write what a platform is given to run a bundle's functions",
+    "Each package holds its function's pieces, fanfold-function, every library with the loader, "
+    "and\n"
+    "certificates: it needs nothing of the machine that it runs on but the kernel. Equal bundles\n"
+    "give equal bytes. See docs/lambda.md.",
+    FLAGS,
+    1,
+    1,
+    run,
+};
