@@ -4,23 +4,12 @@
 set -u
 build=$(cd "${1:?usage: full_models.sh BUILD}" && pwd)
 export PATH=$build:$PATH
+. "$PWD/tests/support/watched.sh"
 ocr=$PWD/third_party/ocr/ch_PP-OCRv4_det_infer.onnx
 work=$(mktemp -d -p "${TMPDIR:-/tmp}")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failed=0
-# Runs a command and leaves its peak of anonymous memory, in bytes, in the file anon.
-watched() {
-    "$@" &
-    local pid=$! peak=0 now
-    while kill -0 $pid 2>/dev/null; do
-        now=$(awk '/^RssAnon/ {print $2}' /proc/$pid/status 2>/dev/null)
-        [ "${now:-0}" -gt $peak ] && peak=$now
-        sleep 0.02
-    done
-    echo $((peak * 1024)) > anon
-    wait $pid
-}
 for model in ocr resnet50-v1 vgg16 wrn50-3; do
     shape=()
     if [ $model = ocr ]; then
