@@ -33,7 +33,8 @@ typedef struct ff_verify_stage {
     uint64_t pieces_weights_bytes, whole_weights_bytes; /* summed over the pieces; of the model's
                                                          * nodes that the stage stands for */
     uint64_t mask_bytes;                                /* bool constants among the whole */
-    uint64_t largest_weights_bytes;                     /* of the piece that holds most */
+    uint64_t divided_bytes;         /* of the whole: that pieces of a grid share out */
+    uint64_t largest_weights_bytes; /* of the piece that holds most */
     bool weights_ok; /* false: the split divides weights, and the pieces hold too many */
     bool values_ok;  /* false: an output differs from the whole model's, or a probe from its own */
     uint64_t whole_flops;

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "build/build_int.h"
+#include "graph/op.h"
 
 #define MAX_MODEL_BYTES ((size_t)FF_MAX_ONNX_HEAD) /* of a piece: its weights lie outside */
 
@@ -290,6 +291,25 @@ static ff_code compare(verifier *v, int s, ff_tensor *reference, ff_err *err)
     return FF_OK;
 }
 
+/* Pieces of a grid add what a product makes: the weights of the products that lead to it, through
+ * what is linear, are shared out. term: by value; marked on the way. */
+static uint64_t shared_out(const ff_graph *g, int n, uint8_t *term)
+{
+    const ff_node *node = &g->nodes[n];
+    uint64_t bytes = 0;
+    bool sum = ff_op_sum_axes(g, n) != 0, product = sum && ff_op_dense_axis(g, n) >= 0;
+    if (node->out[0] == FF_NO_VALUE || term[node->out[0]] == 0)
+        return 0;
+    for (int i = 0; i < node->in_count; i++) {
+        const ff_value *in = node->in[i] == FF_NO_VALUE ? NULL : &g->values[node->in[i]];
+        if (product && in != NULL && in->kind == FF_VALUE_WEIGHT && in->shape.rank >= 2)
+            bytes += in->data.len;
+        else if (!sum && in != NULL && ff_op_linear(g, n, i) != FF_LINEAR_NO)
+            term[node->in[i]] = 1;
+    }
+    return bytes;
+}
+
 /* FLOPs, and bytes of weights, of the whole model's nodes between what a stage reads and what it
  * makes. */
 static void whole_work(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)
@@ -297,6 +317,11 @@ static void whole_work(const verifier *v, const ff_mf_stage *stage, ff_verify_st
     const ff_graph *g = v->g;
     uint8_t *wanted = ff_mem_must((size_t)g->value_count + 1);
     uint8_t *border = ff_mem_must((size_t)g->value_count + 1);
+    uint8_t *term = ff_mem_must((size_t)g->value_count + 1);
+    for (int i = 0; i < stage->piece[0].out_count; i++) {
+        int at = ff_graph_find_value(g, stage->piece[0].out[i].name);
+        term[at < 0 ? g->value_count : at] = stage->piece[0].out[i].add ? 1 : 0;
+    }
     for (int p = 0; p < stage->piece_count; p++)
         for (int i = 0; i < stage->piece[p].in_count; i++) {
             int at = ff_graph_find_value(g, stage->piece[p].in[i].name);
@@ -315,6 +340,7 @@ static void whole_work(const verifier *v, const ff_mf_stage *stage, ff_verify_st
         if (!inside)
             continue;
         out->whole_flops += ff_node_flops(g, n);
+        out->divided_bytes += shared_out(g, n, term);
         for (int i = 0; i < node->in_count + node->captured_count; i++) {
             int in = i < node->in_count ? node->in[i] : node->captured[i - node->in_count];
             if (in != FF_NO_VALUE)
@@ -328,15 +354,22 @@ static void whole_work(const verifier *v, const ff_mf_stage *stage, ff_verify_st
         }
     ff_mem_free(wanted);
     ff_mem_free(border);
+    ff_mem_free(term);
 }
 
-/* Pieces of a split that divides weights hold them once in all. */
+/* Pieces of a split that divides weights hold them once in all, and those of a grid the rows of
+ * what it ends in. */
 static bool weights_divided(const ff_verify_stage *s)
 {
     ff_split split;
-    return ff_split_parse(s->split, &split, NULL) != FF_OK || !ff_split_divides(split.kind) ||
-           s->pieces_weights_bytes <=
-               ff_split_weights_most(s->whole_weights_bytes, s->mask_bytes, s->pieces);
+    uint64_t most = UINT64_MAX;
+    if (ff_split_parse(s->split, &split, NULL) != FF_OK)
+        return true;
+    if (ff_split_divides(split.kind))
+        most = ff_split_weights_most(s->whole_weights_bytes, s->mask_bytes, s->pieces);
+    else if (split.kind == FF_SPLIT_GRID && s->divided_bytes > 0)
+        most = ff_split_weights_most_grid(s->whole_weights_bytes, s->divided_bytes, s->pieces);
+    return s->pieces_weights_bytes <= most;
 }
 
 static void describe(const verifier *v, const ff_mf_stage *stage, ff_verify_stage *out)

@@ -24,6 +24,12 @@ typedef struct ff_cut_costs {
 void ff_cut_costs_init(const ff_graph *g, ff_cut_costs *costs);
 void ff_cut_costs_clean(ff_cut_costs *costs);
 
+/* plan_halo.c: extra[i * count + j] for i < j: the FLOPs that the pieces of a grid stage from
+ * places[i] to places[j] compute beyond the stage's own; INFINITY where it passes no grid. Places
+ * are positions, ascending. Other splits have none: extra is left as it is. */
+void ff_halo_table(const ff_graph *g, const ff_split *split, const int *places, int count,
+                   double *extra);
+
 /* plan_grid.c: grid stages of split, and local ones between them; all nodes covered. */
 ff_code ff_plan_grid(const ff_graph *g, const ff_split *split, int wanted, ff_stage_list *out,
                      ff_err *err);

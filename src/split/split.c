@@ -30,6 +30,11 @@ uint64_t ff_split_weights_most(uint64_t whole, uint64_t masks, int pieces)
            (uint64_t)FF_SPLIT_WEIGHTS_SMALL * (uint64_t)pieces + masks * (uint64_t)(pieces - 1);
 }
 
+uint64_t ff_split_weights_most_grid(uint64_t whole, uint64_t divided, int pieces)
+{
+    return (whole - divided) * (uint64_t)pieces + ff_split_weights_most(divided, 0, pieces);
+}
+
 const char *ff_split_text(const ff_split *split, char *text, size_t size)
 {
     if (split->kind == FF_SPLIT_GRID) {

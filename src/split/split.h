@@ -60,6 +60,7 @@ typedef struct ff_pieces {
     uint64_t whole_flops; /* of the stage unsplit: sum of the pieces' / this - 1 = halo overhead */
     uint64_t whole_weight_bytes; /* that the stage unsplit reads, each once */
     uint64_t whole_mask_bytes;   /* of them, bool constants */
+    uint64_t divided_bytes;      /* of them, in a grid: of which every piece has rows of its own */
 } ff_pieces;
 
 /* Pieces of a stage whose weights are divided hold at most this, times the stage's, in all... */
@@ -69,6 +70,8 @@ typedef struct ff_pieces {
 /* The bound from both: masks are the bytes of bool constants among the whole, such as a causal
  * mask; each piece may have them. */
 uint64_t ff_split_weights_most(uint64_t whole, uint64_t masks, int pieces);
+/* The same for a grid, whose pieces divide so many bytes and have all others each. */
+uint64_t ff_split_weights_most_grid(uint64_t whole, uint64_t divided, int pieces);
 bool ff_split_divides(ff_split_kind kind); /* weights: channel, reduce, pair, heads */
 
 /* "local", "offload", "grid 2x2", "batch 2", "channel 4", "reduce 2", "pair 4", "heads 4" (N from 2
@@ -88,6 +91,15 @@ bool ff_split_passes(const ff_graph *g, int node, const ff_split *split, char *w
 /* Can the whole stage? FF_UNSUPPORTED names the node and what is in the way (also: a map with
  * fewer rows than the grid; two outputs of different size that do not tile alike). */
 ff_code ff_stage_check(const ff_graph *g, const ff_stage *stage, ff_err *err);
+
+/* What comes back from all pieces of a stage that passes: known without making any. */
+typedef struct ff_stage_back {
+    int terms;              /* outputs of which every piece has a term, whole */
+    uint64_t bytes;         /* terms count once a piece */
+    uint64_t divided_bytes; /* as in ff_pieces */
+} ff_stage_back;
+/* Fails as ff_stage_check. */
+ff_code ff_stage_look(const ff_graph *g, const ff_stage *stage, ff_stage_back *out, ff_err *err);
 
 ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err);
 void ff_pieces_clean(ff_pieces *pieces); /* accepts zeroed memory, and twice */

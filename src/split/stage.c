@@ -155,6 +155,45 @@ bool ff_split_passes(const ff_graph *g, int node, const ff_split *split, char *w
            ff_stage_check(g, &alone, NULL) == FF_OK; /* sums over its tiles */
 }
 
+/* Of the products that pieces of a grid share out row by row. */
+static uint64_t divided_bytes(const ff_stage_view *view)
+{
+    uint64_t bytes = 0;
+    for (int n = view->stage->begin; n < view->stage->end; n++) {
+        const ff_node *node = &view->g->nodes[n];
+        bool divided =
+            view->sum_map[n - view->stage->begin] != 0 && view->cut[node->in[0]].gather != 0;
+        bytes += divided ? view->g->values[node->in[1]].data.len : 0;
+    }
+    return bytes;
+}
+
+ff_code ff_stage_look(const ff_graph *g, const ff_stage *stage, ff_stage_back *out, ff_err *err)
+{
+    ff_stage_view view = {0};
+    ff_stage_back back = {0};
+    ff_code code = ff_stage_view_init(&view, g, stage, err);
+    if (code == FF_OK) {
+        code = ff_stage_view_cut(&view, err);
+    }
+    for (int i = 0; i < view.out_count && code == FF_OK; i++) {
+        const ff_value *value = &g->values[view.out[i]];
+        bool term = view.cut[view.out[i]].partial;
+        size_t bytes = 0;
+        if (ff_dtype_bytes(value->dtype) > 0) {
+            code = ff_shape_bytes(&value->shape, value->dtype, &bytes, err);
+        }
+        back.terms += term ? 1 : 0;
+        back.bytes += bytes * (term ? (uint64_t)ff_split_count(&stage->split) : 1);
+    }
+    if (code == FF_OK) {
+        back.divided_bytes = divided_bytes(&view);
+        *out = back;
+    }
+    ff_stage_view_clean(&view);
+    return code;
+}
+
 ff_code ff_stage_check(const ff_graph *g, const ff_stage *stage, ff_err *err)
 {
     ff_stage_view view = {0};
@@ -174,14 +213,17 @@ static ff_code check_weights(const ff_stage *stage, const ff_pieces *pieces, ff_
     for (int i = 0; i < pieces->count; i++) {
         held += pieces->piece[i].weight_bytes;
     }
-    uint64_t most =
-        ff_split_weights_most(pieces->whole_weight_bytes, pieces->whole_mask_bytes, pieces->count);
-    if (ff_split_divides(stage->split.kind) && held > most) {
+    bool divides = ff_split_divides(stage->split.kind);
+    uint64_t most = divides ? ff_split_weights_most(pieces->whole_weight_bytes,
+                                                    pieces->whole_mask_bytes, pieces->count)
+                            : ff_split_weights_most_grid(pieces->whole_weight_bytes,
+                                                         pieces->divided_bytes, pieces->count);
+    if ((divides || pieces->divided_bytes > 0) && held > most) {
         return ff_err_set(err, FF_UNSUPPORTED,
                           "the pieces of %s hold %llu bytes of weights, of a stage with %llu; "
-                          "expected at most %.2f times as many",
+                          "expected at most %llu",
                           ff_split_text(&stage->split, text, sizeof text), (unsigned long long)held,
-                          (unsigned long long)pieces->whole_weight_bytes, FF_SPLIT_WEIGHTS_MAX);
+                          (unsigned long long)pieces->whole_weight_bytes, (unsigned long long)most);
     }
     return FF_OK;
 }
@@ -216,6 +258,7 @@ ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out,
         bool mask = g->values[v].kind == FF_VALUE_WEIGHT && g->values[v].dtype == FF_DTYPE_BOOL;
         pieces.whole_mask_bytes += mask && view.cut[v].demanded ? g->values[v].data.len : 0;
     }
+    pieces.divided_bytes = divided_bytes(&view);
     code = check_weights(stage, &pieces, err);
     if (code != FF_OK) {
         goto fail;
