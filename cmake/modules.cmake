@@ -1,3 +1,5 @@
+include(${CMAKE_CURRENT_LIST_DIR}/shipped.cmake)
+
 # ff_module(name USES other modules LINKS libraries): a static library of src/<name>/*.c but main.c.
 function(ff_module name)
     cmake_parse_arguments(M "" "" "USES;LINKS" ${ARGN})
@@ -10,6 +12,9 @@ function(ff_module name)
     else()
         add_library(ff_${name} INTERFACE)
         set(scope INTERFACE)
+    endif()
+    if(name STREQUAL "profile")
+        ff_shipped_profiles(ff_profile)
     endif()
     target_include_directories(ff_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
     list(TRANSFORM M_USES PREPEND ff_)
