@@ -221,6 +221,8 @@ static double node_ms(const ff_sweep_node *node, double out_share, double in_sha
 {
     ff_work work = node->whole;
     work.macs = (uint64_t)((double)work.macs * (node->by_input ? in_share : out_share) + 0.5);
+    work.patch_elems =
+        (uint64_t)((double)work.patch_elems * (node->by_input ? in_share : out_share) + 0.5);
     work.in_elems = (uint64_t)((double)work.in_elems * in_share + 0.5);
     work.out_elems = (uint64_t)((double)work.out_elems * out_share + 0.5);
     work.moved_bytes = (uint64_t)moved_bytes;
@@ -409,6 +411,11 @@ bool ff_sweep_any(const ff_sweep *s)
 double ff_sweep_grid_ms(const ff_sweep *s, int i)
 {
     return s->grid[i].most;
+}
+
+double ff_sweep_grid_sum_ms(const ff_sweep *s, int i)
+{
+    return s->grid[i].sum - s->grid[i].first;
 }
 
 static void begin_load(const ff_sweep *s, ff_stage_load *load)

@@ -25,6 +25,7 @@ typedef struct ff_sweep ff_sweep;
 ff_sweep *ff_sweep_new(const ff_graph *g, const ff_compute_profile *compute, const ff_split *grids,
                        int grid_count);
 void ff_sweep_free(ff_sweep *s); /* accepts NULL */
+const ff_graph *ff_sweep_graph(const ff_sweep *s);
 
 /* Positions where the graph may be cut: at most `live` tensors cross, all of known size. 0 and
  * node_count are among them. Borrowed. */
@@ -44,6 +45,8 @@ bool ff_sweep_passes(const ff_sweep *s, int i);
 bool ff_sweep_any(const ff_sweep *s); /* any grid */
 /* The slowest piece's ms; only where it passes. */
 double ff_sweep_grid_ms(const ff_sweep *s, int i);
+/* All pieces' but the first one's. */
+double ff_sweep_grid_sum_ms(const ff_sweep *s, int i);
 void ff_sweep_grid(const ff_sweep *s, int i, ff_stage_load *load);
 
 #endif

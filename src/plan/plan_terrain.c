@@ -158,12 +158,13 @@ static void look_at_work(ff_sweep *s, int n, const ff_compute_profile *compute)
     ff_sweep_node *node = &s->node[n];
     double made = 0;
     node->whole = ff_plan_work(s->g, n);
-    node->entry = ff_compute_find(compute, gn->op);
+    node->entry = ff_compute_entry(compute, &node->whole);
     if (node->entry == NULL)
         node->entry = &NOTHING;
     const ff_compute_op *e = node->entry;
     node->free = e->fixed_ms <= 0 && e->ms_per_gmac <= 0 && e->ms_per_mweight <= 0 &&
-                 e->ms_per_melem_in <= 0 && e->ms_per_melem_out <= 0 && e->ms_per_mb <= 0;
+                 e->ms_per_melem_in <= 0 && e->ms_per_melem_out <= 0 && e->ms_per_mpatch <= 0 &&
+                 e->ms_per_mb <= 0;
     node->whole_ms = ff_compute_op_ms(e, &node->whole);
     node->by_input = ff_node_is(gn, "ConvTranspose");
     for (int i = 0; i < gn->in_count; i++)
@@ -174,6 +175,26 @@ static void look_at_work(ff_sweep *s, int n, const ff_compute_profile *compute)
     if (gn->out_count > 0 && gn->out[0] != FF_NO_VALUE)
         node->out_unit =
             made / ((double)s->value[gn->out[0]].len[0] * (double)s->value[gn->out[0]].len[1]);
+}
+
+/* Does a graph output depend on the node? The others cost nothing anywhere. */
+static void mark_dead(ff_sweep *s)
+{
+    const ff_graph *g = s->g;
+    uint8_t *wanted = ff_mem_must((size_t)g->value_count + 1);
+    for (int i = 0; i < g->output_count; i++)
+        wanted[g->outputs[i]] = 1;
+    for (int n = g->node_count - 1; n >= 0; n--) {
+        const ff_node *gn = &g->nodes[n];
+        bool needed = false;
+        for (int k = 0; k < gn->out_count; k++)
+            needed = needed || (gn->out[k] != FF_NO_VALUE && wanted[gn->out[k]] != 0);
+        for (int i = 0; i < ff_sweep_reads(gn) && needed; i++)
+            if (ff_sweep_read_at(gn, i) != FF_NO_VALUE)
+                wanted[ff_sweep_read_at(gn, i)] = 1;
+        s->node[n].whole_ms = needed ? s->node[n].whole_ms : 0;
+    }
+    ff_mem_free(wanted);
 }
 
 /* A value is alive from its producer to its last reader: at every position between them. */
@@ -272,6 +293,7 @@ ff_sweep *ff_sweep_new(const ff_graph *g, const ff_compute_profile *compute, con
         s->node[n].barrier = !s->node[n].passes[0] && !s->node[n].passes[1];
         most = g->nodes[n].in_count > most ? g->nodes[n].in_count : most;
     }
+    mark_dead(s);
     look_at_positions(s);
     for (int a = 0; a < 2; a++)
         s->own[a] = ff_arena_array(arena, (size_t)s->parts + 1, sizeof *s->own[a]);
@@ -285,6 +307,11 @@ void ff_sweep_free(ff_sweep *s)
 {
     if (s != NULL)
         ff_arena_free(s->arena);
+}
+
+const ff_graph *ff_sweep_graph(const ff_sweep *s)
+{
+    return s->g;
 }
 
 const int *ff_sweep_cuts(const ff_sweep *s, int live, int *count)
