@@ -240,6 +240,71 @@ static void fresh_names(void **state)
     gm_clean(&p);
 }
 
+/* Which axes of x[2,4,8,6] a reshape merges into an axis of its output. */
+static void merges(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t shape[4];
+        int rank, axis, first, last; /* -1: none */
+    } cases[] = {
+        {{2, 192}, 2, 1, 1, 3},       {{2, 192}, 2, 0, 0, 0},       {{8, 48}, 2, 0, 0, 1},
+        {{2, 32, 6}, 3, 1, 1, 2},     {{2, 4, 48}, 3, 2, 2, 3},     {{384}, 1, 0, 0, 3},
+        {{2, 4, 16, 3}, 4, 2, -1, 0}, {{2, 4, 4, 12}, 4, 3, -1, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        graph_make m;
+        int first = -1, last = 0;
+        gm_init(&m, 13, 1);
+        gm_op2(&m, "Reshape", gm_input(&m, gm_shape(4, 2, 4, 8, 6)),
+               gm_ints(&m, cases[i].shape, cases[i].rank), NULL);
+        bool is = ff_op_merges(m.g, 0, cases[i].axis, &first, &last);
+        if (is != (cases[i].first >= 0) || first != cases[i].first || last != cases[i].last) {
+            fail_msg("case %zu: axes %d to %d", i, first, last);
+        }
+        assert_int_equal(ff_op_divided_axis(m.g, 0), -1);
+        gm_clean(&m);
+    }
+}
+
+/* A Split as a piece has it: its outputs are as long as the values that it is given. */
+static void divides(void **state)
+{
+    (void)state;
+    for (int64_t opset = 11; opset <= 13; opset += 2) {
+        graph_make m, p;
+        ff_err err = {0};
+        int out[2], first, last;
+        int64_t sizes[2] = {6, 2}, found[2];
+        gm_init(&m, opset, 1);
+        gm_init(&p, opset, 1);
+        int in[2] = {gm_input(&m, gm_shape(3, 2, 8, 3)),
+                     opset < 13 ? FF_NO_VALUE : gm_ints(&m, sizes, 2)};
+        gm_ops(&m, "Split", in, opset < 13 ? 1 : 2, opset < 13 ? "axis=-2 split=6,2" : "axis=1",
+               out, 2);
+        assert_int_equal(ff_op_divided_axis(m.g, 0), 1);
+        assert_false(ff_op_merges(m.g, 0, 1, &first, &last));
+        in[0] = gm_input(&p, gm_shape(3, 2, 4, 3));
+        for (int k = 0; k < 2; k++) {
+            const ff_shape shape = gm_shape(3, 2, 3 - 2 * k, 3);
+            gm_must(ff_graph_add_value(p.g, k == 0 ? "a" : "b", FF_VALUE_NODE, FF_DTYPE_F32, &shape,
+                                       &out[k], &err),
+                    &err, "value");
+        }
+        gm_must(ff_op_emit_sized(m.g, 0, p.g, in, out, &err), &err, "emit");
+        const ff_node *node = &p.g->nodes[0];
+        if (opset < 13) {
+            assert_int_equal(ff_node_ints(node, "split", found, 2), 2);
+        } else {
+            memcpy(found, p.g->values[node->in[1]].data.data, sizeof found);
+        }
+        assert_int_equal(found[0], 3);
+        assert_int_equal(found[1], 1);
+        gm_clean(&m);
+        gm_clean(&p);
+    }
+}
+
 static void table_is_told(void **state)
 {
     (void)state;
@@ -261,6 +326,7 @@ int main(void)
         cmocka_unit_test(passes),          cmocka_unit_test(refuses),
         cmocka_unit_test(broadcast_needs), cmocka_unit_test(needs_fail_cleanly),
         cmocka_unit_test(slice_forms),     cmocka_unit_test(fresh_names),
+        cmocka_unit_test(merges),          cmocka_unit_test(divides),
         cmocka_unit_test(table_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

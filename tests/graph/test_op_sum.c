@@ -64,6 +64,57 @@ static void sums(void **state)
     }
 }
 
+/* Sums over boxes: all axes that are taken away. */
+static void boxes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t opset;
+        const char *op, *attrs;
+        int weights, shape[2][5];
+        uint32_t axes;
+    } cases[] = {
+        {13, "GlobalAveragePool", "", 0, {{0}}, 0xc},
+        {12, "ReduceMean", "axes=[1,-1]", 0, {{0}}, 0xa},
+        {12, "ReduceSum", "", 0, {{0}}, 0xf},
+        {13, "MatMul", "", 1, {{2, 6, 7}}, 0x8},
+        {13, "Conv", "", 1, {{4, 5, 4, 3, 3}}, 0}, /* a box of the map is a window's business */
+        {13, "ReduceMax", "", 0, {{0}}, 0},
+        {13, "Relu", "", 0, {{0}}, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        graph_make m;
+        make(&m, cases[i].opset, cases[i].op, cases[i].attrs, cases[i].weights, cases[i].shape);
+        assert_int_equal(ff_op_sum_axes(m.g, 0), cases[i].axes);
+        gm_clean(&m);
+    }
+}
+
+/* A quarter of the map: its mean counts a quarter. */
+static void box_of_a_mean(void **state)
+{
+    (void)state;
+    graph_make m, p;
+    ff_err err = {0};
+    int out;
+    make(&m, 13, "GlobalAveragePool", "", 0, (const int[2][5]){{0}});
+    gm_init(&p, 13, 1);
+    int in = gm_input(&p, gm_shape(4, 2, 4, 4, 3));
+    const ff_shape shape = gm_shape(4, 2, 4, 1, 1);
+    gm_must(ff_graph_add_value(p.g, "y", FF_VALUE_NODE, FF_DTYPE_F32, &shape, &out, &err), &err,
+            "y");
+    gm_must(ff_op_emit_sum_box(m.g, 0, 0.25, p.g, &in, &out, &err), &err, "emit");
+    assert_int_equal(p.g->node_count, 2);
+    assert_string_equal(p.g->nodes[0].op, "GlobalAveragePool");
+    assert_string_equal(p.g->nodes[1].op, "Mul");
+    assert_int_equal(p.g->nodes[1].out[0], out);
+    float factor;
+    memcpy(&factor, p.g->values[p.g->nodes[1].in[1]].data.data, sizeof factor);
+    assert_true(factor == 0.25f);
+    gm_clean(&m);
+    gm_clean(&p);
+}
+
 static void needs(void **state)
 {
     (void)state;
@@ -136,9 +187,8 @@ static void linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),
-        cmocka_unit_test(needs),
-        cmocka_unit_test(linear),
+        cmocka_unit_test(sums),  cmocka_unit_test(boxes),  cmocka_unit_test(box_of_a_mean),
+        cmocka_unit_test(needs), cmocka_unit_test(linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

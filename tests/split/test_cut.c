@@ -92,6 +92,23 @@ static void grouped_query(graph_make *m)
     gm_output(m, layers_attention(m, gm_input(m, gm_shape(3, 1, 5, 16)), 8, 2, 8, 0));
 }
 
+/* One product for queries, keys and values. */
+static void fused_grouped_query(graph_make *m)
+{
+    gm_output(m, layers_attention(m, gm_input(m, gm_shape(3, 1, 5, 16)), 12, 4, 8, 3));
+}
+
+/* The third part of the Split leaves too: no piece has its range of it. */
+static void fused_and_seen(graph_make *m)
+{
+    fused_grouped_query(m);
+    for (int n = 0; n < m->g->node_count; n++) {
+        if (ff_node_is(&m->g->nodes[n], "Split")) {
+            gm_output(m, m->g->nodes[n].out[2]);
+        }
+    }
+}
+
 static void random_numbers(graph_make *m)
 {
     int x = linear(m, gm_input(m, gm_shape(2, 4, 32)), 32);
@@ -138,6 +155,12 @@ static const struct {
     {attention, "reduce 2", "its channels would be cut"},
     {grouped_query, "heads 2", NULL},
     {grouped_query, "heads 4", "in blocks of 32, has 2 shares"},
+    {fused_grouped_query, "heads 2", NULL},
+    {fused_grouped_query, "heads 4", NULL},
+    {fused_grouped_query, "heads 3", NULL}, /* four keys as 1, 1 and 2 */
+    {fused_grouped_query, "heads 8", "in blocks of 24, has 4 shares"},
+    {fused_and_seen, "heads 2",
+     "parts of different length, and not every piece has a range of each"},
     {random_numbers, "channel 2", "RandomNormalLike"},
     {whole_mean, "channel 4", NULL},
 };
@@ -207,9 +230,45 @@ static void heads_stay_together(void **state)
     gm_clean(&m);
 }
 
+/* A piece's part of the fused product: its queries, and the keys and values that they read. */
+static void grouped_queries_and_keys(void **state)
+{
+    (void)state;
+    graph_make m;
+    ff_pieces p = {0};
+    ff_err err = {0};
+    gm_init(&m, 17, 3);
+    fused_grouped_query(&m);
+    ff_stage stage = {0, m.g->node_count, {FF_SPLIT_HEADS, 4, 1}};
+    gm_must(ff_stage_split(m.g, &stage, &p, &err), &err, "split");
+    for (int i = 0; i < 4; i++) {
+        const ff_graph *g = p.piece[i].graph;
+        int found = 0;
+        for (int n = 0; n < g->node_count; n++) {
+            const ff_node *node = &g->nodes[n];
+            if (ff_node_is(node, "MatMul") && g->values[node->in[0]].kind == FF_VALUE_INPUT) {
+                const ff_value *w = &g->values[node->in[1]];
+                const ff_value *whole = &m.g->values[m.g->nodes[n].in[1]];
+                assert_int_equal(w->shape.dim[1], (3 + 1 + 1) * 8);
+                /* of the first row: 24 queries, 8 keys, 8 values */
+                const float *row = (const void *)w->data.data,
+                            *all = (const void *)whole->data.data;
+                assert_memory_equal(row, all + i * 24, 24 * sizeof *row);
+                assert_memory_equal(row + 24, all + 96 + i * 8, 8 * sizeof *row);
+                assert_memory_equal(row + 32, all + 96 + 32 + i * 8, 8 * sizeof *row);
+                found++;
+            }
+        }
+        assert_int_equal(found, 1);
+    }
+    ff_pieces_clean(&p);
+    gm_clean(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grouped_queries_and_keys),
         cmocka_unit_test(checks),
         cmocka_unit_test(heads_stay_together),
     };

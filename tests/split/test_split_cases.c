@@ -191,6 +191,59 @@ static void several_outputs(graph_make *m)
     gm_output(m, conv_relu(m, y, 4, 3, "pads=0,0,0,0"));
 }
 
+static int gemm(graph_make *m, int x, int columns, const char *attrs)
+{
+    int rows = (int)gm_shape_of(m, x)->dim[1];
+    int in[3] = {x, gm_weight(m, gm_shape(2, columns, rows), 0.1, 0),
+                 gm_weight(m, gm_shape(1, columns), 1, 0)};
+    return gm_op(m, "Gemm", in, 3, attrs);
+}
+
+/* VGG's head: the tile, flattened, times its rows; then what is linear. */
+static void vgg_head(graph_make *m)
+{
+    int x = conv_relu(m, image(m, 3, 14, 14), 6, 3, "pads=1,1,1,1");
+    x = gm_op1(m, "MaxPool", x, "kernel_shape=2,2 strides=2,2");
+    x = gemm(m, gm_op1(m, "Flatten", x, NULL), 10, "transB=1 alpha=0.5f");
+    gm_output(m, gm_op2(m, "Add", x, gm_weight(m, gm_shape(1, 10), 1, 0), NULL));
+}
+
+/* Channels last; something by element before the product; two products of one map. */
+static void flattened_heads(graph_make *m)
+{
+    int x = conv_relu(m, image(m, 3, 9, 8), 5, 3, "pads=1,1,1,1");
+    int64_t flat[2] = {1, 5 * 9 * 8};
+    int y =
+        gm_op2(m, "Reshape", gm_op1(m, "Transpose", x, "perm=0,2,3,1"), gm_ints(m, flat, 2), NULL);
+    y = gm_op2(m, "Mul", gm_op1(m, "Sigmoid", y, NULL), gm_weight(m, gm_shape(1, 360), 1, 0), NULL);
+    y = gm_op2(m, "MatMul", y, gm_weight(m, gm_shape(2, 360, 7), 0.2, 0), NULL);
+    gm_output(m, y);
+    gm_output(m, gemm(m, gm_op1(m, "Flatten", x, NULL), 4, "transB=1"));
+}
+
+/* The squeeze leaves with its map, and is used in no other way. */
+static void squeeze_and_map(graph_make *m)
+{
+    int x = conv_relu(m, image(m, 3, 15, 13), 6, 3, "pads=1,1,1,1");
+    x = conv_relu(m, x, 6, 3, "pads=1,1,1,1 strides=2,2");
+    gm_output(m, gm_op1(m, "GlobalAveragePool", x, NULL));
+    gm_output(m, x);
+    gm_output(m, gm_conv(m, x, 4, 3, 3, "pads=1,1,1,1"));
+}
+
+/* Sums and means of the map, and of its channels as well; rescaled, shifted, reshaped. */
+static void reductions(graph_make *m)
+{
+    int x = residual(m, image(m, 6, 11, 10), 6, NULL);
+    int64_t two[2] = {2, 3}, three[3] = {-1, 1, -2};
+    float half = 0.5f;
+    int y = gm_op1(m, "ReduceMean", x, "axes=-2,-1 keepdims=0");
+    y = gm_op2(m, "Mul", y, gm_floats(m, &half, 1), NULL);
+    gm_output(m, gm_op2(m, "Sub", gm_weight(m, gm_shape(2, 1, 6), 1, 0), y, NULL));
+    gm_output(m, gm_op1(m, "Flatten", gm_op2(m, "ReduceSum", x, gm_ints(m, two, 2), NULL), NULL));
+    gm_output(m, gm_op2(m, "ReduceSum", x, gm_ints(m, three, 3), "keepdims=0"));
+}
+
 static const struct {
     const char *name;
     void (*make)(graph_make *m);
@@ -214,6 +267,10 @@ static const struct {
     {"pools in ceil_mode", ceil_pools, {{2, 2}, {3, 3}, {1, 4}}},
     {"ceil_mode without a last window", ceil_without_window, {{2, 2}, {1, 4}}},
     {"several outputs", several_outputs, {{2, 2}, {3, 3}, {1, 4}}},
+    {"a product with the flattened map", vgg_head, {{2, 2}, {1, 4}, {3, 3}, {7, 7}}},
+    {"products, channels last", flattened_heads, {{2, 2}, {1, 4}, {3, 2}}},
+    {"a squeeze and its map", squeeze_and_map, {{2, 2}, {1, 4}, {3, 3}}},
+    {"sums and means of the map", reductions, {{2, 2}, {1, 4}, {3, 3}}},
 };
 
 static void equals_whole(void **state)
@@ -238,6 +295,38 @@ static void equals_whole(void **state)
         }
         gm_clean(&m);
     }
+}
+
+/* A piece holds its rows of the product's weights, no others; the bias is piece 0's. */
+static void rows_are_divided(void **state)
+{
+    (void)state;
+    graph_make m;
+    ff_pieces pieces = {0};
+    ff_err err = {0};
+    int64_t rows = 0;
+    gm_init(&m, 13, 3);
+    vgg_head(&m);
+    const ff_stage stage = {0, m.g->node_count, {FF_SPLIT_GRID, 2, 2}};
+    gm_must(ff_stage_split(m.g, &stage, &pieces, &err), &err, "split");
+    assert_int_equal(pieces.divided_bytes, 6 * 7 * 7 * 10 * sizeof(float));
+    static const int64_t ROWS[] = {6 * 4 * 4, 6 * 4 * 3, 6 * 3 * 4, 6 * 3 * 3};
+    for (int i = 0; i < 4; i++) {
+        const ff_graph *p = pieces.piece[i].graph;
+        assert_int_equal(pieces.piece[i].out_count, 1);
+        assert_true(pieces.piece[i].out[0].add);
+        for (int n = 0; n < p->node_count; n++) {
+            const ff_node *node = &p->nodes[n];
+            if (ff_node_is(node, "Gemm")) {
+                assert_int_equal(p->values[node->in[1]].shape.dim[1], ROWS[i]);
+                assert_int_equal(node->in_count, i == 0 ? 3 : 2);
+                rows += p->values[node->in[1]].shape.dim[1];
+            }
+        }
+    }
+    assert_int_equal(rows, 6 * 7 * 7);
+    ff_pieces_clean(&pieces);
+    gm_clean(&m);
 }
 
 /* Cuts between stages in the middle of a U-Net: several tensors cross. */
@@ -277,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_whole),
+        cmocka_unit_test(rows_are_divided),
         cmocka_unit_test(cuts_anywhere),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -40,6 +40,43 @@ static void parts(void **state)
     ff_arena_free(arena);
 }
 
+/* Runs of either axis, one behind the other; runs that do not exist are refused. */
+static void gathered(void **state)
+{
+    (void)state;
+    uint16_t data[24], rows[3 * 6], columns[4 * 3];
+    for (int i = 0; i < 24; i++) {
+        data[i] = (uint16_t)(1000 + i);
+    }
+    const ff_value w = {.name = "w",
+                        .kind = FF_VALUE_WEIGHT,
+                        .dtype = FF_DTYPE_F16,
+                        .has_shape = true,
+                        .shape = {2, {4, 6}},
+                        .data = {(const uint8_t *)data, sizeof data}};
+    static const ff_range ROW_RUNS[] = {{0, 1}, {2, 4}}, COLUMN_RUNS[] = {{1, 3}, {5, 6}};
+    static const ff_range BAD[] = {{-1, 1}, {2, 2}, {3, 5}};
+    for (int i = 0; i < 18; i++) {
+        rows[i] = data[i < 6 ? i : i + 6];
+    }
+    for (int i = 0; i < 12; i++) {
+        columns[i] = data[i / 3 * 6 + (i % 3 < 2 ? i % 3 + 1 : 5)];
+    }
+    ff_arena *arena = ff_arena_new();
+    ff_bytes bytes;
+    ff_err err = {0};
+    assert_int_equal(ff_weight_gather(arena, &w, 0, ROW_RUNS, 2, &bytes, &err), FF_OK);
+    assert_int_equal(bytes.len, sizeof rows);
+    assert_memory_equal(bytes.data, rows, sizeof rows);
+    assert_int_equal(ff_weight_gather(arena, &w, 1, COLUMN_RUNS, 2, &bytes, &err), FF_OK);
+    assert_int_equal(bytes.len, sizeof columns);
+    assert_memory_equal(bytes.data, columns, sizeof columns);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        assert_int_equal(ff_weight_gather(arena, &w, 0, &BAD[i], 1, &bytes, &err), FF_INTERNAL);
+    }
+    ff_arena_free(arena);
+}
+
 static void nothing(void **state)
 {
     (void)state;
@@ -52,6 +89,7 @@ static void nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parts), cmocka_unit_test(nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parts), cmocka_unit_test(gathered),
+                                       cmocka_unit_test(nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

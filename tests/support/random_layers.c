@@ -173,6 +173,23 @@ static int repeat(graph_make *m, int x, int times)
     return reshape(m, x, joined, 4);
 }
 
+/* One product for all three, cut into parts of different length. */
+static void project_fused(graph_make *m, int x, int heads, int kv_heads, int size, int out[3])
+{
+    int q = heads * size, kv = kv_heads * size, part[3];
+    int64_t sizes[3] = {q, kv, kv};
+    char attrs[64];
+    int in[2] = {linear(m, x, q + 2 * kv, true), FF_NO_VALUE};
+    in[1] = m->opset < 13 ? FF_NO_VALUE : gm_ints(m, sizes, 3);
+    snprintf(attrs, sizeof attrs, "axis=2 split=%d,%d,%d", q, kv, kv);
+    gm_ops(m, "Split", in, m->opset < 13 ? 1 : 2, m->opset < 13 ? attrs : "axis=-1", part, 3);
+    for (int i = 0; i < 3; i++) {
+        int count = i == 0 ? heads : kv_heads;
+        out[i] = to_heads(m, part[i], count, size, i == 1);
+        out[i] = count < heads ? repeat(m, out[i], heads / count) : out[i];
+    }
+}
+
 static void project(graph_make *m, int x, int heads, int kv_heads, int size, int form, int out[3])
 {
     int n = dim(m, x, 0), tokens = dim(m, x, 1), all = heads * size;
@@ -181,7 +198,9 @@ static void project(graph_make *m, int x, int heads, int kv_heads, int size, int
         out[i] = to_heads(m, linear(m, x, count * size, true), count, size, i == 1);
         out[i] = count < heads ? repeat(m, out[i], heads / count) : out[i];
     }
-    if (form == 1) {
+    if (form == 3) {
+        project_fused(m, x, heads, kv_heads, size, out);
+    } else if (form == 1) {
         int64_t flat[2] = {n * tokens, dim(m, x, 2)}, back[3] = {n, tokens, 3 * all};
         int64_t sizes[3] = {all, all, all};
         int part[3], y = reshape(m, gemm(m, reshape(m, x, flat, 2), 3 * all), back, 3);
@@ -235,8 +254,9 @@ static void transformer(graph_make *m)
         size = (int)between(m, 2, 5);
     int x = gm_input(m, gm_shape(3, (int)between(m, 1, 2), (int)between(m, 3, 6), 12));
     for (int64_t i = between(m, 1, 2); i > 0; i--) {
-        int form = (int)between(m, 0, 2);
-        int y = layers_attention(m, norm(m, x), heads, form == 0 ? kv : heads, size, form);
+        int form = (int)between(m, 0, 3);
+        bool grouped = form == 0 || form == 3;
+        int y = layers_attention(m, norm(m, x), heads, grouped ? kv : heads, size, form);
         x = gm_op2(m, "Add", y, x, NULL);
         y = activation(m, linear(m, norm(m, x), (int)between(m, 8, 24), true));
         x = gm_op2(m, "Add", x, linear(m, y, 12, chance(m, 70)), NULL);
