@@ -22,7 +22,8 @@
 /* Requests (AWS Lambda's synchronous limits) */
 #define FF_LAMBDA_REQUEST_BYTES  6291456u
 #define FF_LAMBDA_RESPONSE_BYTES 6291556u
-#define FF_LAMBDA_PACKAGE_BYTES  262144000u /* unzipped */
+#define FF_LAMBDA_PACKAGE_BYTES  262144000u     /* unzipped */
+#define FF_LAMBDA_IMAGE_BYTES    10000000000ull /* "10 GB": taken as the smaller reading */
 #define FF_MAX_JSON_DEPTH        64u
 #define FF_MAX_ENVELOPE_TENSORS  256u
 #define FF_MAX_HTTP_HEADERS      128u

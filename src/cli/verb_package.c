@@ -9,7 +9,8 @@
 #include "deploy/package.h"
 
 static const ff_flag FLAGS[] = {
-    {"target", "T", "lambda-zip (a zip a function)", false},
+    {"target", "T", "lambda-zip (a zip a function), or image (an OCI layout, an image a function)",
+     false},
     {"output", "DIR", "the folder to write (-o)", false},
     {"arch", "A", "x86_64 or arm64 (default: the bundle's)", false},
     {"runtime", "DIR",
@@ -47,6 +48,7 @@ static ff_code find_files(const ff_args *args, paths *p, ff_pack_options *o, ff_
 
 static ff_code print(const ff_args *args, const ff_package *package, const char *dir, ff_err *err)
 {
+    bool image = !strcmp(package->target, "image");
     ff_buf out;
     ff_buf_init(&out, 0);
     ff_code code = FF_OK;
@@ -55,7 +57,7 @@ static ff_code print(const ff_args *args, const ff_package *package, const char 
     for (int i = 0; !code && !args->json && i < package->count; i++) {
         const ff_packaged *f = &package->function[i];
         char bytes[32], unpacked[32];
-        code = ff_buf_printf(&out, err, "%s/%s  %s, %s unpacked\n", dir, f->file,
+        code = ff_buf_printf(&out, err, "%s/%s  %s, %s unpacked\n", dir, image ? f->name : f->file,
                              ff_units_bytes(f->bytes, bytes, sizeof bytes),
                              ff_units_bytes(f->unpacked_bytes, unpacked, sizeof unpacked));
     }
@@ -73,8 +75,10 @@ static ff_code run(const ff_args *args, ff_err *err)
     ff_manifest *manifest = NULL;
     ff_package package = {0};
     ff_code code = ff_args_required(args, "target", &target, err);
-    if (!code && strcmp(target, "lambda-zip") != 0)
-        code = ff_err_set(err, FF_USAGE, "--target: wanted lambda-zip, found '%s'", target);
+    bool image = !code && !strcmp(target, "image");
+    if (!code && !image && strcmp(target, "lambda-zip") != 0)
+        code =
+            ff_err_set(err, FF_USAGE, "--target: wanted lambda-zip or image, found '%s'", target);
     if (!code)
         code = ff_args_required(args, "output", &dir, err);
     if (!code)
@@ -86,7 +90,8 @@ static ff_code run(const ff_args *args, ff_err *err)
         return code;
     }
     ff_arena *arena = ff_arena_new();
-    code = ff_package_zip(manifest, &options, dir, ff_cli_progress, NULL, arena, &package, err);
+    code = (image ? ff_package_image : ff_package_zip)(manifest, &options, dir, ff_cli_progress,
+                                                       NULL, arena, &package, err);
     ff_cli_progress_end();
     if (!code)
         code = print(args, &package, dir, err);
@@ -97,7 +102,7 @@ static ff_code run(const ff_args *args, ff_err *err)
 
 const ff_verb ff_verb_package = {
     "package",
-    "package BUNDLE --target lambda-zip -o DIR [--arch A] [--runtime DIR]",
+    "package BUNDLE --target lambda-zip|image -o DIR [--arch A] [--runtime DIR]",
     "write what a platform is given to run a bundle's functions",
     "Each package holds its function's pieces, fanfold-function, every library with the loader, "
     "and\n"

@@ -3,6 +3,7 @@
  *
  *   DIR/package.json       what is in it: the marker by which such a folder is known
  *   DIR/<name>.zip         lambda-zip: one a function
+ *   DIR/oci-layout ...     image: an OCI image layout with one image a function
  *
  * Equal inputs give equal bytes: times, order and modes are fixed, nothing of the machine is in.
  */
@@ -13,8 +14,9 @@
 
 typedef struct ff_packaged {
     const char *function, *name; /* "w0", "ocr-w0" */
-    const char *file;            /* in the folder */
-    uint64_t bytes, unpacked_bytes;
+    const char *file;            /* in the folder: the zip, or the image's manifest */
+    uint64_t bytes;              /* of the zip; of the image's layers, shared ones counted fully */
+    uint64_t unpacked_bytes;
     char sha256[65]; /* of the file */
 } ff_packaged;
 
@@ -34,6 +36,11 @@ typedef void (*ff_package_progress)(void *user, int done, int all, const char *w
 ff_code ff_package_zip(const ff_manifest *manifest, const ff_pack_options *options, const char *dir,
                        ff_package_progress progress, void *user, ff_arena *arena, ff_package *out,
                        ff_err *err);
+
+/* An image a function, at most FF_LAMBDA_IMAGE_BYTES unpacked each; as ff_package_zip otherwise. */
+ff_code ff_package_image(const ff_manifest *manifest, const ff_pack_options *options,
+                         const char *dir, ff_package_progress progress, void *user, ff_arena *arena,
+                         ff_package *out, ff_err *err);
 
 /* {"deployment", "target", "arch", "functions": [{"function", "name", "file", "bytes",
  *  "unpacked_bytes", "sha256"}]}, indented. */
