@@ -161,6 +161,10 @@ static ff_code build_all(ff_build *b, const ff_out_dir *p, const char *deploymen
 
 static ff_code check_model(const ff_graph *g, ff_err *err)
 {
+    if (g->input_count == 0)
+        return ff_err_set(
+            err, FF_UNSUPPORTED,
+            "the model has no inputs besides its weights: it always answers the same");
     for (int i = 0; i < g->input_count + g->output_count; i++) {
         bool in = i < g->input_count;
         const ff_value *value = &g->values[in ? g->inputs[i] : g->outputs[i - g->input_count]];

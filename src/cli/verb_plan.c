@@ -136,6 +136,8 @@ static ff_code run(const ff_args *args, ff_err *err)
         code = ff_onnx_load(args->positional[0], shapes.shape, shapes.count, &g, err);
     if (!code)
         code = make_plan(args, g, &options, &plan, err);
+    if (code && g != NULL)
+        ff_err_in_file(err, args->positional[0]);
     if (!code)
         code = write_plan(plan, args->positional[0], &shapes, path, &json, err);
     if (!code)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "graph/onnx.h"
 #include "zoo/zoo.h"
 
 static const ff_flag FLAGS[] = {
@@ -59,6 +60,17 @@ static ff_code parse_width(const char *text, ff_zoo_options *options, ff_err *er
     return FF_OK;
 }
 
+/* Of the file as it was written: a large network's weights lie beside it. */
+static ff_code weights_of(const char *path, uint64_t *bytes, ff_err *err)
+{
+    ff_graph *g = NULL;
+    ff_code code = ff_onnx_load(path, NULL, 0, &g, err);
+    if (!code)
+        *bytes = ff_graph_weight_bytes(g);
+    ff_graph_free(g);
+    return code;
+}
+
 static ff_code run(const ff_args *args, ff_err *err)
 {
     if (ff_args_has(args, "list"))
@@ -76,9 +88,11 @@ static ff_code run(const ff_args *args, ff_err *err)
     options.seed = (uint64_t)seed;
     if (!code)
         code = ff_zoo_write(args->positional[0], &options, path, err);
-    uint64_t size = 0;
+    uint64_t size = 0, weights = 0;
     if (!code)
         code = ff_file_size(path, &size, err);
+    if (!code)
+        code = weights_of(path, &weights, err);
     if (code)
         return code;
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -87,12 +101,13 @@ static ff_code run(const ff_args *args, ff_err *err)
     yyjson_mut_obj_add_str(doc, root, "name", args->positional[0]);
     yyjson_mut_obj_add_str(doc, root, "path", path);
     yyjson_mut_obj_add_uint(doc, root, "bytes", size);
+    yyjson_mut_obj_add_uint(doc, root, "weights_bytes", weights);
     char text[32];
     if (args->json)
         code = ff_cli_print_json(doc, err);
     else
-        code = ff_cli_printf(err, "%s: %s, %s\n", path, args->positional[0],
-                             ff_units_bytes(size, text, sizeof text));
+        code = ff_cli_printf(err, "%s: %s, weights %s\n", path, args->positional[0],
+                             ff_units_bytes(weights, text, sizeof text));
     yyjson_mut_doc_free(doc);
     return code;
 }

@@ -157,6 +157,9 @@ ff_code ff_graph_seal(ff_graph *g, ff_err *err);
  * arithmetic (value.known). Ops that it does not know keep what the file's value_info says, or
  * stay unknown (has_shape = false): that is not an error. FF_FORMAT where shapes contradict. */
 ff_code ff_graph_infer(ff_graph *g, ff_err *err);
+/* Of a value without a shape: the node where inference stops, why, and what would help. Returns
+ * text. */
+const char *ff_graph_why_unshaped(const ff_graph *g, int v, char *text, size_t size);
 
 /* Sums. flops counts 2 per multiply-add of Conv, ConvTranspose, Gemm, MatMul, LSTM, GRU, RNN and 1
  * per output element of the rest. */

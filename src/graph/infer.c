@@ -229,6 +229,52 @@ static ff_infer_rule find_rule(const ff_node *node)
     return NULL;
 }
 
+bool ff_infer_knows(const ff_node *node)
+{
+    return find_rule(node) != NULL;
+}
+
+/* Ops that read more than one tensor in any case; the element-wise ones look for themselves. */
+static int least_inputs(const ff_node *node)
+{
+    static const struct {
+        const char *op;
+        int least;
+    } TABLE[] = {
+        {"Conv", 2},
+        {"ConvTranspose", 2},
+        {"ConvInteger", 2},
+        {"Gemm", 2},
+        {"MatMul", 2},
+        {"MatMulInteger", 2},
+        {"BatchNormalization", 5},
+        {"InstanceNormalization", 3},
+        {"Reshape", 2},
+        {"Expand", 2},
+        {"Tile", 2},
+        {"Gather", 2},
+        {"GatherElements", 2},
+        {"GatherND", 2},
+        {"ScatterND", 3},
+    };
+    for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
+        if (strcmp(TABLE[i].op, node->op) == 0)
+            return TABLE[i].least;
+    return 0;
+}
+
+static ff_code check_inputs(const ff_infer *c)
+{
+    int least = least_inputs(c->node);
+    if (c->node->in_count < least)
+        return ff_infer_fail(c, "should have %d inputs or more, found %d", least,
+                             c->node->in_count);
+    for (int i = 0; i < least; i++)
+        if (c->node->in[i] == FF_NO_VALUE)
+            return ff_infer_fail(c, "input %d may not be left out", i);
+    return FF_OK;
+}
+
 /* Integer weights that are lists of sizes, axes, pads: known to every reader. */
 static void publish_weights(ff_infer *c)
 {
@@ -261,7 +307,10 @@ ff_code ff_graph_infer(ff_graph *g, ff_err *err)
         c.shaped = 0;
         ff_infer_rule rule = find_rule(c.node);
         if (rule != NULL) {
-            code = rule(&c);
+            code = check_inputs(&c);
+            if (code == FF_OK) {
+                code = rule(&c);
+            }
             if (code == FF_OK) {
                 ff_infer_fold(&c);
             }

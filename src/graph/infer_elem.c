@@ -11,6 +11,18 @@ static ff_code like_input(ff_infer *c)
     return ff_infer_out(c, 0, ff_infer_dtype(c, 0), ff_infer_shape(c, 0));
 }
 
+/* The axis is checked only where it is given: what it is without depends on the opset. */
+static ff_code along_axis(ff_infer *c)
+{
+    const ff_shape *shape = ff_infer_shape(c, 0);
+    int axis = 0;
+    ff_code code = FF_OK;
+    if (shape != NULL && ff_node_attr(c->node, "axis") != NULL) {
+        code = ff_infer_axis(c, ff_node_int(c->node, "axis", 0), shape->rank, &axis);
+    }
+    return code != FF_OK ? code : like_input(c);
+}
+
 static ff_code bool_like_input(ff_infer *c)
 {
     return ff_infer_out(c, 0, FF_DTYPE_BOOL, ff_infer_shape(c, 0));
@@ -231,7 +243,7 @@ const ff_infer_entry ff_infer_elem_rules[] = {
     {"Tanh", like_input},
     {"Clip", like_input},
     {"Identity", like_input},
-    {"Softmax", like_input},
+    {"Softmax", along_axis},
     {"Elu", like_input},
     {"Selu", like_input},
     {"Celu", like_input},
@@ -265,8 +277,8 @@ const ff_infer_entry ff_infer_elem_rules[] = {
     {"Atanh", like_input},
     {"Not", like_input},
     {"BitwiseNot", like_input},
-    {"LogSoftmax", like_input},
-    {"Hardmax", like_input},
+    {"LogSoftmax", along_axis},
+    {"Hardmax", along_axis},
     {"LRN", like_input},
     {"LpNormalization", like_input},
     {"MeanVarianceNormalization", like_input},

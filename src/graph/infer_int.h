@@ -43,6 +43,9 @@ extern const ff_infer_entry ff_infer_index_rules[];
 extern const ff_infer_entry ff_infer_reduce_rules[];
 extern const ff_infer_entry ff_infer_matrix_rules[];
 
+/* Is there a rule for the node's op? */
+bool ff_infer_knows(const ff_node *node);
+
 /* Inputs of the node: NULL (or NONE) where omitted or not known. */
 const ff_value *ff_infer_in(const ff_infer *c, int i);
 const ff_shape *ff_infer_shape(const ff_infer *c, int i);

@@ -28,7 +28,11 @@ static ff_code read_window(const ff_infer *c, window *w)
     bool valid = ff_node_string_is(node, "auto_pad", "VALID", "NOTSET");
     if (code == FF_OK && !w->same && !valid) {
         if (!ff_node_string_is(node, "auto_pad", "NOTSET", "NOTSET")) {
-            return ff_infer_fail(c, "attribute 'auto_pad' is none of ONNX's four");
+            ff_bytes found = ff_node_attr(node, "auto_pad")->s;
+            return ff_infer_fail(c,
+                                 "attribute 'auto_pad' should be NOTSET, SAME_UPPER, SAME_LOWER or "
+                                 "VALID, found '%.*s'",
+                                 (int)(found.len < 64 ? found.len : 64), (const char *)found.data);
         }
         code = ff_infer_attr_ints(c, "pads", 2 * w->dims, 0, MAX_ATTR, 0, pads);
     }
@@ -103,9 +107,16 @@ static ff_code check_conv(const ff_infer *c, const ff_shape *x, const ff_shape *
     int64_t channels = transposed ? w->dim[0] : w->dim[1];
     int64_t wanted = 0;
     bool over = __builtin_mul_overflow(channels, transposed ? 1 : group, &wanted);
-    if (over || wanted != x->dim[1] || w->dim[0] % group != 0) {
-        return ff_infer_fail(c, "input %s does not fit the weight %s in %lld groups", left, right,
-                             (long long)group);
+    if (over || wanted != x->dim[1]) {
+        return ff_infer_fail(c,
+                             "input %s does not fit the weight %s: with 'group' = %lld it takes "
+                             "%lld channels, not %lld",
+                             left, right, (long long)group, over ? -1LL : (long long)wanted,
+                             (long long)x->dim[1]);
+    }
+    if (w->dim[0] % group != 0) {
+        return ff_infer_fail(c, "'group' = %lld does not divide the %lld channels of the weight %s",
+                             (long long)group, (long long)w->dim[0], right);
     }
     return FF_OK;
 }

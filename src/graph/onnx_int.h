@@ -46,6 +46,8 @@ typedef struct ff_onnx_reader {
 
 /* The ff_dtype of a TensorProto.DataType that graphs can hold; FF_DTYPE_NONE otherwise. */
 ff_dtype ff_onnx_dtype(int32_t data_type);
+/* "14 (complex64); read are float16, ...": of a type that is not read. */
+const char *ff_onnx_unread_type(int32_t data_type, char *text, size_t size);
 /* A tensor's type, shape and elements: a view of a file, or a block that the graph owns. what is
  * how messages call it: "weight 'w'". FF_UNSUPPORTED for types that graphs cannot hold. */
 ff_code ff_onnx_tensor(ff_onnx_reader *r, const Onnx__TensorProto *t, const char *what,

@@ -252,8 +252,10 @@ static ff_code add_inputs(shaper *s)
         const char *name = s->info[i]->name;
         ff_dtype dtype = ff_onnx_dtype(s->type[i].elem_type);
         if (dtype == FF_DTYPE_NONE) {
+            char text[160];
             return ff_err_set(s->r->err, s->type[i].elem_type == 0 ? FF_FORMAT : FF_UNSUPPORTED,
-                              "input '%s' has the element type %d", name, s->type[i].elem_type);
+                              "input '%s' has the element type %s", name,
+                              ff_onnx_unread_type(s->type[i].elem_type, text, sizeof text));
         }
         ff_shape shape = {.rank = s->type[i].rank};
         memcpy(shape.dim, s->type[i].dim, sizeof shape.dim);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,24 @@ enum {
     DOUBLE_DATA = 10,
     UINT64_DATA = 11
 };
+
+const char *ff_onnx_unread_type(int32_t data_type, char *text, size_t size)
+{
+    static const char *const NAMES[] = {
+        [0] = "undefined",       [14] = "complex64",      [15] = "complex128",
+        [17] = "float8e4m3fn",   [18] = "float8e4m3fnuz", [19] = "float8e5m2",
+        [20] = "float8e5m2fnuz", [21] = "uint4",          [22] = "int4",
+        [23] = "float4e2m1"};
+    const char *name = data_type >= 0 && (size_t)data_type < sizeof NAMES / sizeof *NAMES
+                           ? NAMES[data_type]
+                           : NULL;
+    snprintf(
+        text, size,
+        "%d (%s); read are float16, bfloat16, float32, float64, whole numbers of 8 to 64 bits, "
+        "bool and string",
+        data_type, name != NULL ? name : "none of ONNX's");
+    return text;
+}
 
 ff_dtype ff_onnx_dtype(int32_t data_type)
 {
@@ -388,14 +407,18 @@ ff_code ff_onnx_tensor(ff_onnx_reader *r, const Onnx__TensorProto *p, const char
                        ff_dtype *dtype, ff_shape *shape, ff_bytes *data)
 {
     tensor t = {.r = r, .proto = p, .what = what};
+    char type[160];
     if (!p->has_data_type || p->data_type == 0) {
         return ff_err_set(r->err, FF_FORMAT, "%s has no element type", what);
     }
     t.dtype = ff_onnx_dtype(p->data_type);
     bool strings = t.dtype == FF_DTYPE_STRING;
     if ((ff_dtype_bytes(t.dtype) == 0 && !strings) || p->segment != NULL) {
-        return ff_err_set(r->err, FF_UNSUPPORTED, "%s has the element type %d%s", what,
-                          p->data_type, p->segment != NULL ? " in segments" : "");
+        return ff_err_set(r->err, FF_UNSUPPORTED, "%s has %s%s", what,
+                          p->segment != NULL ? "" : "the element type ",
+                          p->segment != NULL
+                              ? "its data in segments, which are not read"
+                              : ff_onnx_unread_type(p->data_type, type, sizeof type));
     }
     if (p->n_dims > FF_MAX_RANK) {
         return ff_err_set(r->err, FF_UNSUPPORTED, "%s has %zu dims, the limit is %d", what,

@@ -92,14 +92,21 @@ static ff_code check_kind(const ff_stage_view *view, ff_err *err)
     return FF_OK;
 }
 
+static ff_code unshaped(const ff_graph *g, int v, const char *does, ff_err *err)
+{
+    char why[768];
+    return ff_err_set(err, FF_UNSUPPORTED,
+                      "the shape of '%.100s', which %s the stage, is not known: %s",
+                      g->values[v].name, does, ff_graph_why_unshaped(g, v, why, sizeof why));
+}
+
 static ff_code check_output(const ff_stage_view *view, int v, ff_err *err)
 {
     const ff_split *s = &view->stage->split;
     const ff_value *value = &view->g->values[v];
     char text[128], name[64];
     if (!value->has_shape) {
-        return ff_err_set(err, FF_UNSUPPORTED,
-                          "the shape of '%.100s', which leaves a stage, is not known", value->name);
+        return unshaped(view->g, v, "leaves", err);
     }
     if (s->kind != FF_SPLIT_GRID || view->constant[v] != 0 || view->summable[v] != 0) {
         return FF_OK;
@@ -236,9 +243,7 @@ ff_code ff_stage_view_cut(ff_stage_view *view, ff_err *err)
     int varying = 0;
     for (int i = 0; i < view->in_count; i++) {
         if (!g->values[view->in[i]].has_shape) {
-            return ff_err_set(err, FF_UNSUPPORTED,
-                              "the shape of '%.100s', which enters a stage, is not known",
-                              g->values[view->in[i]].name);
+            return unshaped(g, view->in[i], "enters", err);
         }
     }
     if (ff_split_divides(split->kind) || split->kind == FF_SPLIT_GRID) {

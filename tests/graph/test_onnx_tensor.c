@@ -105,7 +105,7 @@ static const typed typed_cases[] = {
     {FF_DTYPE_F32, "1", 4, 1, 0, {0}, "has no float_data and no raw_data", {0}},
     {FF_DTYPE_F32, "-1", 4, 1, 1, {0}, "dim 0 is -1", {0}},
     {0, "1", 4, 1, 1, {0}, "has no element type", {0}},
-    {77, "1", 4, 1, 1, {0}, "has the element type 77", {0}},
+    {77, "1", 4, 1, 1, {0}, "has the element type 77 (none of ONNX's); read are float16, ", {0}},
     {FF_DTYPE_STRING, "1", 4, 1, 1, {0}, "should have 1 strings, but its string_data has 0", {0}},
     {FF_DTYPE_F32, "1,1,1,1,1,1,1,1,1", 4, 1, 1, {0}, "has 9 dims, the limit is 8", {0}},
     {FF_DTYPE_F32, "100000,100000,100000", 4, 1, 1, {0}, "more than", {0}},
