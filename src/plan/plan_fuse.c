@@ -25,13 +25,13 @@ typedef struct pair {
     }
 
 static const pair BEHIND[] = {
-    PAIR(Conv, Relu),      PAIR(Conv, Clip),
-    PAIR(Conv, Sigmoid),   PAIR(Conv, Tanh),
-    PAIR(Conv, LeakyRelu), PAIR(Conv, HardSigmoid),
-    PAIR(Gemm, Relu),      PAIR(Gemm, Sigmoid),
-    PAIR(Gemm, Tanh),      PAIR(Gemm, LeakyRelu),
-    PAIR(MatMul, Add),     PAIR(MatMul, Mul),
-    PAIR(MatMul, Div),     PAIR(Conv, BatchNormalization),
+    PAIR(Conv, Relu),        PAIR(Conv, Clip),
+    PAIR(Conv, Sigmoid),     PAIR(Conv, Tanh),
+    PAIR(Conv, LeakyRelu),   PAIR(Conv, HardSigmoid),
+    PAIR(Gemm, Relu),        PAIR(Gemm, Sigmoid),
+    PAIR(Gemm, Tanh),        PAIR(Gemm, LeakyRelu),
+    PAIR(MatMul, Add),       {"MatMul", "Mul", FREE},
+    {"MatMul", "Div", FREE}, PAIR(Conv, BatchNormalization),
 };
 
 static bool is_weight(const ff_graph *g, int v)

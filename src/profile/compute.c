@@ -34,7 +34,7 @@ const ff_compute_op *ff_compute_entry(const ff_compute_profile *p, const ff_work
     return of_kind ? of_kind : ff_compute_find(p, work->op);
 }
 
-static double efficiency_at(const ff_compute_op *op, double tile_elems)
+double ff_compute_efficiency(const ff_compute_op *op, double tile_elems)
 {
     const ff_efficiency *e = op->efficiency;
     int n = op->efficiency_count;
@@ -59,7 +59,7 @@ double ff_compute_op_ms(const ff_compute_op *op, const ff_work *w)
                       op->ms_per_melem_out * ((double)w->out_elems / 1e6) +
                       op->ms_per_mpatch * ((double)w->patch_elems / 1e6) +
                       op->ms_per_mb * ((double)w->moved_bytes / 1e6);
-    return fmax(0, op->fixed_ms + variable / efficiency_at(op, (double)w->tile_elems));
+    return fmax(0, op->fixed_ms + variable / ff_compute_efficiency(op, (double)w->tile_elems));
 }
 
 ff_code ff_compute_predict(const ff_compute_profile *p, const ff_work *work, double *ms,

@@ -98,6 +98,8 @@ const ff_compute_op *ff_compute_entry(const ff_compute_profile *p, const ff_work
 /* ms on the profile's own machine. FF_NOT_FOUND names the op that has no entry. */
 ff_code ff_compute_predict(const ff_compute_profile *p, const ff_work *work, double *ms,
                            ff_err *err);
+/* 1 without a table, or a tile. */
+double ff_compute_efficiency(const ff_compute_op *op, double tile_elems);
 double ff_compute_op_ms(const ff_compute_op *op, const ff_work *work);
 /* By what to multiply such a time for a function of this memory on the network profile's platform:
  * the ratio of the speeds (threads x GMAC/s against its share of vCPUs x GMAC/s). */
