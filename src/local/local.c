@@ -16,6 +16,7 @@
 #define INIT_MS         10000
 #define IDLE_MS         300000
 #define STATE_PATH      "/_fanfold/state"
+#define EMULATION_PATH  "/_fanfold/emulation"
 #define MAX_CONNECTIONS 512
 #define REQUEST_MS      300000 /* the server's own default, to be stretched */
 
@@ -55,6 +56,24 @@ static size_t admit(void *user, const ff_server_request *head)
     return ff_invoke_is_path(head->path) ? ff_invoke_admit(local, head) : ff_s3_admit(local, head);
 }
 
+static void add_count(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, uint64_t n)
+{
+    yyjson_mut_obj_add_uint(doc, object, name, n);
+}
+
+static void add_emulation(yyjson_mut_doc *doc, yyjson_mut_val *root, const ff_local *local)
+{
+    ff_local_emulation e = ff_local_emulation_of(local);
+    yyjson_mut_obj_add_bool(doc, root, "emulated", e.emulated);
+    if (e.network)
+        yyjson_mut_obj_add_strcpy(doc, root, "network", e.network);
+    else
+        yyjson_mut_obj_add_null(doc, root, "network");
+    yyjson_mut_obj_add_real(doc, root, "dilation", e.dilation);
+    add_count(doc, root, "seed", e.seed);
+    yyjson_mut_obj_add_bool(doc, root, "cpu_shares", e.cpu_shares);
+}
+
 static void handle_state(ff_local *local, ff_server_response *response)
 {
     ff_err err = {0};
@@ -66,6 +85,19 @@ static void handle_state(ff_local *local, ff_server_response *response)
     ff_server_add_header(response, "Content-Type", "application/json");
 }
 
+/* Told to anybody: who reports times has to know. */
+static void handle_emulation(ff_local *local, ff_server_response *response)
+{
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *root = doc ? yyjson_mut_obj(doc) : NULL;
+    yyjson_mut_doc_set_root(doc, root);
+    add_emulation(doc, root, local);
+    bool ok = root && !ff_json_emit(doc, false, &response->body, NULL);
+    response->status = ok ? 200 : 500;
+    ff_server_add_header(response, "Content-Type", "application/json");
+    yyjson_mut_doc_free(doc);
+}
+
 static void handle(void *user, const ff_server_request *request, ff_server_response *response)
 {
     ff_local *local = user;
@@ -75,6 +107,8 @@ static void handle(void *user, const ff_server_request *request, ff_server_respo
         ff_server_text(response, 403, "text/plain", "only this machine is told its state\n");
     else if (strcmp(request->path, STATE_PATH) == 0)
         handle_state(local, response);
+    else if (strcmp(request->path, EMULATION_PATH) == 0)
+        handle_emulation(local, response);
     else if (ff_invoke_is_path(request->path))
         ff_invoke_handle(local, request, response);
     else
@@ -158,8 +192,8 @@ void ff_local_stop(ff_local *local)
 {
     if (!local)
         return;
-    ff_pool_stop(&local->pool); /* callers that wait get their answers */
     ff_shape_stop(local->shape);
+    ff_pool_stop(&local->pool); /* callers that wait get their answers */
     ff_server_free(local->server);
     ff_pool_clean(&local->pool);
     ff_objects_free(local->objects);
@@ -193,11 +227,6 @@ const ff_credentials *ff_local_credentials(const ff_local *local)
     return &local->user;
 }
 
-static void add_count(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, uint64_t n)
-{
-    yyjson_mut_obj_add_uint(doc, object, name, n);
-}
-
 /* The pool is locked. Returns the number of instances. */
 static int add_function_state(yyjson_mut_doc *doc, yyjson_mut_val *list, const ff_function *f)
 {
@@ -225,19 +254,6 @@ static int add_function_state(yyjson_mut_doc *doc, yyjson_mut_val *list, const f
     yyjson_mut_obj_add_real(doc, object, "cpus", f->cpus);
     yyjson_mut_obj_add_val(doc, object, "pids", pids);
     return instances;
-}
-
-static void add_emulation(yyjson_mut_doc *doc, yyjson_mut_val *root, const ff_local *local)
-{
-    ff_local_emulation e = ff_local_emulation_of(local);
-    yyjson_mut_obj_add_bool(doc, root, "emulated", e.emulated);
-    if (e.network)
-        yyjson_mut_obj_add_strcpy(doc, root, "network", e.network);
-    else
-        yyjson_mut_obj_add_null(doc, root, "network");
-    yyjson_mut_obj_add_real(doc, root, "dilation", e.dilation);
-    add_count(doc, root, "seed", e.seed);
-    yyjson_mut_obj_add_bool(doc, root, "cpu_shares", e.cpu_shares);
 }
 
 ff_code ff_local_state(ff_local *local, ff_buf *json, ff_err *err)

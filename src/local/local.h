@@ -104,5 +104,6 @@ ff_local_emulation ff_local_emulation_of(const ff_local *local);
  *  "cpus" (of this machine; 0 = all), "pids": [..]}], "instances", "objects", "object_bytes",
  * "uploads"} */
 ff_code ff_local_state(ff_local *local, ff_buf *json, ff_err *err);
+/* GET /_fanfold/emulation answers its members from "emulated" to "cpu_shares", to anybody. */
 
 #endif

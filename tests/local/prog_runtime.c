@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -128,6 +129,15 @@ static void hog(void)
     sleep(5);
 }
 
+/* 0.2 s of CPU. */
+static void burn(void)
+{
+    struct timespec t;
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    while (t.tv_sec == 0 && t.tv_nsec < 200000000);
+}
+
 static void answer_environment(const char *id)
 {
     size_t len = 0;
@@ -191,6 +201,9 @@ static void act(const char *id, const char *body, size_t len)
         large(id, 6291556);
     } else if (strncmp(verb, "too-large\"", 10) == 0) {
         large(id, 6291557);
+    } else if (strncmp(verb, "burn\"", 5) == 0) {
+        burn();
+        answer(id, body, len);
     } else if (strncmp(verb, "hog\"", 4) == 0) {
         hog();
     } else if (strncmp(verb, "env\"", 4) == 0) {

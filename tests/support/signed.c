@@ -22,10 +22,10 @@ void signed_close(signed_client *client)
     client->http = NULL;
 }
 
-void signed_ask(signed_client *client, const signed_request *r, ff_http_response *response)
+ff_code signed_try(signed_client *client, const signed_request *r, ff_http_response *response,
+                   ff_err *err)
 {
     ff_arena *arena = ff_arena_new();
-    ff_err err = {0};
     char hash[FF_SHA256_HEX];
     ff_http_header headers[MAX_HEADERS + 8];
     int count = 0;
@@ -62,11 +62,19 @@ void signed_ask(signed_client *client, const signed_request *r, ff_http_response
         .max_response = 64u << 20,
         .deadline_ns = ff_clock_deadline_ms(30000),
     };
-    if (ff_http_perform(client->http, &request, response, &err)) {
-        fprintf(stderr, "signed_ask: %s %s: %s\n", sign.method, r->path, err.message);
+    ff_code code = ff_http_perform(client->http, &request, response, err);
+    ff_arena_free(arena);
+    return code;
+}
+
+void signed_ask(signed_client *client, const signed_request *r, ff_http_response *response)
+{
+    ff_err err = {0};
+    if (signed_try(client, r, response, &err)) {
+        fprintf(stderr, "signed_ask: %s %s: %s\n", r->method ? r->method : "GET", r->path,
+                err.message);
         abort();
     }
-    ff_arena_free(arena);
 }
 
 int signed_status(signed_client *client, const signed_request *request)

@@ -28,7 +28,10 @@ void signed_open(signed_client *client, int port, const ff_credentials *credenti
 void signed_close(signed_client *client);
 /* Aborts where no answer comes within 30 s. */
 void signed_ask(signed_client *client, const signed_request *request, ff_http_response *response);
-/* The same, for the status alone. */
+/* The same; no answer is an error as ff_http_perform has them. */
+ff_code signed_try(signed_client *client, const signed_request *request, ff_http_response *response,
+                   ff_err *err);
+/* For the status alone. */
 int signed_status(signed_client *client, const signed_request *request);
 
 #endif
