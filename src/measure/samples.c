@@ -23,6 +23,27 @@ static bool depends_on_input(const ff_graph *g, const ff_node *node)
     return false;
 }
 
+static void add_work(ff_work *sum, const ff_work *w)
+{
+    sum->macs += w->macs;
+    sum->weight_elems += w->weight_elems;
+    sum->in_elems += w->in_elems;
+    sum->out_elems += w->out_elems;
+    sum->moved_bytes += w->moved_bytes;
+    sum->patch_elems += w->patch_elems;
+}
+
+/* The tile is the same for all. */
+static void share_work(ff_work *sum, uint64_t count)
+{
+    sum->macs /= count;
+    sum->weight_elems /= count;
+    sum->in_elems /= count;
+    sum->out_elems /= count;
+    sum->moved_bytes /= count;
+    sum->patch_elems /= count;
+}
+
 /* A case of one node, of several like it in a row, or of one that the others vanish in. Returns how
  * many nodes share the time; 0: it is none of these. */
 static int sharers(const ff_graph *g, ff_work *work)
@@ -34,12 +55,16 @@ static int sharers(const ff_graph *g, ff_work *work)
             continue;
         if (own.fused && !strcmp(own.fused, FREE))
             continue;
-        if (count && strcmp(own.op, work->op) != 0)
+        if (count && (strcmp(own.op, work->op) != 0 || own.kind != work->kind))
             return 0;
         if (!count)
             *work = own;
+        else
+            add_work(work, &own);
         count++;
     }
+    if (count)
+        share_work(work, (uint64_t)count);
     return count;
 }
 

@@ -9,6 +9,7 @@
 #define WEIGHTS  ((size_t)16 << 20) /* elements of the largest weight */
 #define MACS_MAX 1.2e9              /* of one run */
 #define MACS_MIN 2e5
+#define MAP_MAX  4e6 /* elements of a map */
 #define OPSET    17
 #define CHAIN    4 /* of a cheap op: the session costs more than one */
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -177,7 +178,10 @@ static bool conv_fits(const conv *c)
 {
     double weights = (double)c->out * (double)(c->in / c->group) * (double)(c->kernel * c->kernel);
     int64_t pad = c->padded ? c->kernel / 2 : 0;
-    return conv_macs(c) <= MACS_MAX && conv_macs(c) >= MACS_MIN && weights <= (double)WEIGHTS &&
+    double in = (double)c->in * (double)(c->rows * c->cols * c->stride * c->stride);
+    return in <= MAP_MAX && (double)(c->out * c->rows * c->cols) <= MAP_MAX &&
+           conv_macs(c) <= (c->group == c->in ? MACS_MAX / 10 : MACS_MAX) &&
+           conv_macs(c) >= MACS_MIN && weights <= (double)WEIGHTS &&
            (c->rows - 1) * c->stride + c->kernel > 2 * pad &&
            (c->cols - 1) * c->stride + c->kernel > 2 * pad;
 }
@@ -208,8 +212,10 @@ static void convs(maker *m, const int64_t *kernels, int kernel_count, bool depth
                   .stride = ff_random_below(&m->random, 5) ? 1 : 2,
                   .padded = ff_random_below(&m->random, 3) > 0};
         draw_tile(m, &c.rows, &c.cols);
-        if (depthwise)
+        if (depthwise) {
             c.out = c.group = c.in;
+            c.stride = 1 + (int64_t)(ff_random_below(&m->random, 3) == 0);
+        }
         if (c.kernel == 7) /* a network's first layer */
             c.in = 3, c.stride = 2;
         if (!depthwise && ff_random_below(&m->random, 12) == 0 && group == 1)
@@ -217,7 +223,16 @@ static void convs(maker *m, const int64_t *kernels, int kernel_count, bool depth
         if (!conv_fits(&c) || c.in % c.group || c.out % c.group)
             continue;
         begin(m, "Conv");
-        finish(m, conv_node(m, &c, conv_input(m, &c)));
+        int y = conv_node(m, &c, conv_input(m, &c));
+        /* There and back again: a row of convolutions tells the cost of a node beside the
+         * session's. */
+        bool keeps = c.stride == 1 && c.kernel < 7 && (c.padded || c.kernel == 1);
+        conv back = c;
+        back.in = c.out;
+        back.out = c.in;
+        for (int k = 1; k < CHAIN && keeps && c.in > 3 && made % 2 == 0; k++)
+            y = conv_node(m, k % 2 ? &back : &c, y);
+        finish(m, y);
         made++;
     }
 }
@@ -282,11 +297,14 @@ static void transposed(maker *m, int count)
 static const int64_t ROWS[] = {1, 1, 1, 2, 4, 8, 16, 25, 32, 50, 64, 99, 128, 197, 256};
 static const int64_t INNER[] = {64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096};
 
+/* The columns of a layer that tells words. */
+static const int64_t WORDS[] = {8000, 16384, 30522, 50257};
+
 static void products(maker *m, int count)
 {
     for (int made = 0; made < count;) {
-        int64_t rows = draw(m, ROWS, COUNT(ROWS)), k = draw(m, INNER, COUNT(INNER)),
-                n = draw(m, INNER, COUNT(INNER));
+        int64_t rows = draw(m, ROWS, COUNT(ROWS)), k = draw(m, INNER, COUNT(INNER));
+        int64_t n = made % 8 == 7 ? draw(m, WORDS, COUNT(WORDS)) : draw(m, INNER, COUNT(INNER));
         double macs = (double)rows * (double)k * (double)n;
         if (macs > MACS_MAX || macs < 1e4 || k * n > (int64_t)WEIGHTS)
             continue;
@@ -346,14 +364,14 @@ static void product_runs(maker *m)
 
 static void recurrent(maker *m, int count)
 {
-    static const int64_t HIDDEN[] = {64, 128, 256, 512, 1024}, STEPS[] = {1, 4, 10, 20};
+    static const int64_t HIDDEN[] = {128, 256, 512, 1024, 1024, 2048}, STEPS[] = {1, 4, 10, 20};
     static const struct {
         const char *op;
         int gates;
     } OPS[] = {{"LSTM", 4}, {"GRU", 3}};
     for (int made = 0; made < count; made++) {
         int o = made % COUNT(OPS);
-        int64_t h = draw(m, HIDDEN, COUNT(HIDDEN)), x = draw(m, HIDDEN, COUNT(HIDDEN));
+        int64_t h = draw(m, HIDDEN, COUNT(HIDDEN)), x = draw(m, HIDDEN, COUNT(HIDDEN) - 1);
         begin(m, OPS[o].op);
         int in[4] = {input(m, shape_of(3, draw(m, STEPS, COUNT(STEPS)), 1, x, 0)),
                      weight(m, shape_of(3, 1, OPS[o].gates * h, x, 0)),
@@ -411,7 +429,9 @@ static void elementwise(maker *m, int count)
         int in[5] = {input(m, shape)};
         for (int w = 1; w < 5; w++)
             in[w] = weight(m, shape_of(1, shape.dim[1], 0, 0, 0));
-        finish(m, node(m, "BatchNormalization", in, 5));
+        for (int k = 0; k < CHAIN; k++)
+            in[0] = node(m, "BatchNormalization", in, 5);
+        finish(m, in[0]);
     }
 }
 
@@ -561,14 +581,14 @@ static void single_ops(maker *m)
     convs(m, ONE, 1, false, 1, 120);
     convs(m, THREE, 1, false, 1, 120);
     convs(m, OTHER, 3, false, 1, 30);
-    convs(m, OTHER, 3, true, 1, 60);
+    convs(m, OTHER, 3, true, 1, 90);
     convs(m, THREE, 1, false, 32, 24);
     transposed(m, 24);
     products(m, 120);
     attention(m, 24);
-    recurrent(m, 30);
+    recurrent(m, 36);
     elementwise(m, 10);
-    pools(m, 20);
+    pools(m, 24);
     sequences(m, 16);
     moves(m, 12);
 }

@@ -278,8 +278,12 @@ static const char *conv_kind(const ff_graph *g, const ff_node *node)
         node->in_count > 1 && node->in[1] != FF_NO_VALUE ? &g->values[node->in[1]] : NULL;
     if (w == NULL || !w->has_shape || w->shape.rank < 3)
         return NULL;
+    int64_t strides[FF_MAX_RANK] = {1};
+    ff_node_ints(node, "strides", strides, FF_MAX_RANK);
+    if (ff_node_int(node, "group", 1) > 1 && w->shape.dim[1] == 1)
+        return strides[0] > 1 ? "depthwise strided" : "depthwise";
     if (ff_node_int(node, "group", 1) > 1)
-        return w->shape.dim[1] == 1 ? "depthwise" : "grouped";
+        return "grouped";
     for (int a = 2; a < w->shape.rank; a++)
         if (w->shape.dim[a] != 1)
             return NULL;

@@ -65,6 +65,18 @@ static uint64_t patch_of(const ff_graph *g, const ff_node *node, uint64_t macs, 
     return channels > 0 ? macs / (uint64_t)channels : 0;
 }
 
+/* What a pool reads for its outputs, each window on its own; 0: it is none. */
+static uint64_t windows_of(const ff_node *node, uint64_t out_elems)
+{
+    int64_t kernel[FF_MAX_RANK];
+    if (!ff_node_is(node, "MaxPool") && !ff_node_is(node, "AveragePool"))
+        return 0;
+    int axes = ff_node_ints(node, "kernel_shape", kernel, FF_MAX_RANK);
+    for (int a = 0; a < axes && a < FF_MAX_RANK; a++)
+        out_elems *= kernel[a] > 0 ? (uint64_t)kernel[a] : 1;
+    return out_elems;
+}
+
 static bool is_conv(const ff_node *node)
 {
     return ff_node_is(node, "Conv") || ff_node_is(node, "ConvTranspose");
@@ -88,6 +100,7 @@ ff_work ff_plan_work(const ff_graph *g, int n)
         ff_region whole = ff_region_whole(&g->values[first].shape);
         work.tile_elems = tile_of(whole.rank, whole.lo, whole.hi);
     }
+    work.patch_elems = windows_of(node, work.out_elems);
     int of = ff_node_is(node, "ConvTranspose") ? node->in[0] : first;
     if (is_conv(node) && of != FF_NO_VALUE && g->values[of].has_shape &&
         g->values[of].shape.rank > 1)
@@ -119,6 +132,7 @@ ff_work ff_plan_work_part(const ff_graph *g, int n, const ff_region *out, const 
     double done = ff_node_is(node, "ConvTranspose") ? share(work.in_elems, whole.in_elems)
                                                     : share(work.out_elems, whole.out_elems);
     work.macs = (uint64_t)((double)whole.macs * done + 0.5);
+    work.patch_elems = windows_of(node, work.out_elems);
     const ff_region *of = ff_node_is(node, "ConvTranspose") ? &need[0].region : out;
     if (is_conv(node) && of->rank > 1)
         work.patch_elems = patch_of(g, node, work.macs, of->hi[1] - of->lo[1]);

@@ -80,7 +80,7 @@ typedef struct ff_work {
     uint64_t out_elems;   /* of its first output */
     uint64_t moved_bytes; /* all inputs, weights and outputs */
     uint64_t tile_elems;  /* output height x width; 0 = no map */
-    uint64_t patch_elems; /* of the matrix that a convolution is unrolled to */
+    uint64_t patch_elems; /* of the matrix that a convolution is unrolled to; of a pool's windows */
     const char *kind;     /* "1x1", "depthwise", "row" ...; NULL = none */
     const char *fused;    /* its entry within a fused run; NULL = it is in none */
 } ff_work;

@@ -134,6 +134,7 @@ static void kinds(void **state)
     } CONVS[] = {{16, 3, "pads=1,1,1,1", NULL, 9 * 8 * 36},
                  {16, 1, "", "1x1", 8 * 36},
                  {8, 3, "group=8 pads=1,1,1,1", "depthwise", 9 * 8 * 36},
+                 {8, 3, "group=8 pads=1,1,1,1 strides=2,2", "depthwise strided", 9 * 8 * 9},
                  {16, 3, "group=2 pads=1,1,1,1", "grouped", 9 * 8 * 36}};
     for (size_t i = 0; i < sizeof CONVS / sizeof CONVS[0]; i++) {
         int x;
@@ -149,7 +150,11 @@ static void kinds(void **state)
         gm_clean(&m);
     }
     int x;
-    graph_make m = begin(&x, gm_shape(2, 1, 8));
+    graph_make m = begin(&x, gm_shape(4, 1, 8, 6, 6));
+    gm_output(&m, gm_op1(&m, "MaxPool", x, "kernel_shape=3,3 strides=2,2 pads=1,1,1,1"));
+    assert_int_equal(ff_plan_work(m.g, 0).patch_elems, 8 * 9 * 9);
+    gm_clean(&m);
+    m = begin(&x, gm_shape(2, 1, 8));
     gm_output(&m, product(&m, x, 8, 4));
     assert_string_equal(ff_plan_work(m.g, 0).kind, "row");
     gm_clean(&m);
