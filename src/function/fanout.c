@@ -18,8 +18,8 @@ typedef struct task {
     int stage, at;
     const ff_mf_piece *piece;
     const ff_wired_piece *wired;
-    const char *name;  /* in the manifest */
-    char function[80]; /* as it is invoked */
+    const char *name;     /* in the manifest */
+    const char *function; /* as it is invoked */
     task_state state;
     bool again;   /* a checksum failed once */
     bool started; /* its worker may have written */
@@ -421,8 +421,8 @@ static void init_task(task *t, ff_run *run, int stage, int at)
                 .piece = piece,
                 .wired = &run->f->wiring.stage[stage].piece[at],
                 .name = run->f->manifest->functions[piece->function],
+                .function = run->f->called[piece->function],
                 .trace = trace};
-    snprintf(t->function, sizeof t->function, "%s-%s", run->f->share.deployment, t->name);
     t->recv = ff_mem_must_array((size_t)piece->out_count, sizeof *t->recv);
     trace->function = t->name;
     trace->in_count = piece->in_count;

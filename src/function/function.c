@@ -1,6 +1,7 @@
 #include "function/function.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -35,6 +36,37 @@ static ff_code load_master(ff_function *f, bool probe, ff_err *err)
     return code;
 }
 
+/* The next number of a list; 0 where there is none. *text moves behind it. */
+static int next_version(const char **text)
+{
+    size_t len = strspn(*text, "0123456789");
+    int version = len && len < 10 ? atoi(*text) : 0;
+    *text += len;
+    return version;
+}
+
+static ff_code name_workers(ff_function *f, const char *versions, ff_err *err)
+{
+    const ff_manifest *m = f->manifest;
+    const char *rest = versions;
+    f->called = ff_mem_must_array((size_t)m->function_count, sizeof *f->called);
+    for (int i = 1; i < m->function_count; i++) {
+        const char *deployment = f->manifest->deployment, *name = m->functions[i];
+        if (!versions) {
+            f->called[i] = ff_mem_must_printf("%s-%s", deployment, name);
+            continue;
+        }
+        int version = next_version(&rest);
+        if (!version || *rest != (i + 1 < m->function_count ? ',' : '\0'))
+            return ff_err_set(err, FF_USAGE,
+                              "versions: wanted %d numbers with commas in between, found '%.200s'",
+                              m->function_count - 1, versions);
+        rest += *rest == ',';
+        f->called[i] = ff_mem_must_printf("%s-%s:%d", deployment, name, version);
+    }
+    return FF_OK;
+}
+
 static void copy_options(ff_function *f, const ff_function_options *o)
 {
     f->name = ff_mem_must_strdup(o->function);
@@ -64,6 +96,8 @@ ff_code ff_function_new(const ff_function_options *options, ff_function **out, f
         code = ff_share_init(&f->share, f->store, f->prefix, f->manifest->deployment, err);
     if (!code)
         code = ff_engine_new(options->threads, &f->engine, err);
+    if (!code && !f->index)
+        code = name_workers(f, options->versions, err);
     if (!code)
         code = f->index ? load_worker(f, options->probe, err) : load_master(f, options->probe, err);
     if (code) {
@@ -81,6 +115,9 @@ void ff_function_free(ff_function *f)
     for (int i = 0; i < f->loaded_count; i++)
         ff_loaded_close(&f->loaded[i]);
     ff_mem_free(f->loaded);
+    for (int i = 0; f->called && i < f->manifest->function_count; i++)
+        ff_mem_free(f->called[i]);
+    ff_mem_free(f->called);
     ff_wiring_clean(&f->wiring);
     ff_engine_free(f->engine);
     if (f->own_http)

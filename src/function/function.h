@@ -24,12 +24,16 @@ typedef struct ff_function_options {
     ff_store *store;       /* taken, also on failure */
     const char *store_url; /* for the description that clients ask for */
     const char *prefix;
-    ff_invoker *invoker;           /* how a master reaches workers; taken, also on failure */
+    ff_invoker *invoker; /* how a master reaches workers; taken, also on failure */
+    /* A number a worker, in the manifest's order, "7,3": w0 is called as "ocr-w0:7", so that a
+     * master calls the very workers that it was deployed with. NULL = whatever has the name. */
+    const char *versions;
     size_t max_request, max_reply; /* payload bytes of calls to this function; 0 = no limit */
 } ff_function_options;
 
-/* FF_NOT_FOUND, FF_FORMAT: manifest, function's name, piece; FF_CHECKSUM: a piece's file is not
- * the manifest's; FF_UNSUPPORTED: form "nchwc" for another CPU; FF_MISMATCH: a probe. */
+/* FF_USAGE: versions do not fit the manifest; FF_NOT_FOUND, FF_FORMAT: manifest, function's name,
+ * piece; FF_CHECKSUM: a piece's file is not the manifest's; FF_UNSUPPORTED: form "nchwc" for
+ * another CPU; FF_MISMATCH: a probe. */
 ff_code ff_function_new(const ff_function_options *options, ff_function **out, ff_err *err);
 void ff_function_free(ff_function *function); /* accepts NULL */
 const char *ff_function_deployment(const ff_function *function);

@@ -48,6 +48,7 @@ struct ff_function {
     char *store_url, *prefix;
     ff_share share;
     ff_invoker *invoker;
+    char **called; /* of a master: what each function is invoked as, "ocr-w0" or "ocr-w0:7" */
     size_t max_request, max_reply;
     int loaded_count; /* a worker's one piece; a master's own, indexed by stage */
     ff_loaded *loaded;

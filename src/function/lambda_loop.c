@@ -118,6 +118,7 @@ static ff_code make_function(loop *l, ff_err *err)
                              .http = l->http,
                              .store_url = env("FANFOLD_STORE"),
                              .prefix = env("FANFOLD_PREFIX"),
+                             .versions = env("FANFOLD_VERSIONS"),
                              .max_request = FF_LAMBDA_REQUEST_BYTES,
                              .max_reply = FF_LAMBDA_RESPONSE_BYTES};
     if (o.store_url)
