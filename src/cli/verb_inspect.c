@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "cli/cli.h"
+#include "plan/plan.h"
 #include "report/table.h"
 #include "split/split.h"
 
@@ -19,27 +20,81 @@ typedef struct verdict {
     char why[256];
 } verdict;
 
-static verdict try_node(const ff_graph *g, int node, const ff_split *split)
+/* The kinds of splits that are tried on each node. */
+static const char *const TRIED[] = {"grid 2x2", "batch 2", "channel 2",
+                                    "reduce 2", "pair 2",  "heads 2"};
+#define TRIED_COUNT (int)(sizeof TRIED / sizeof TRIED[0])
+
+/* A split and, for pair and heads, the nodes of the stages that the planner makes of it: of these
+ * kinds a node alone cannot tell. */
+typedef struct trial {
+    ff_split split;
+    bool *inside; /* NULL where each node answers for itself */
+} trial;
+
+static bool by_stage(ff_split_kind kind)
+{
+    return kind == FF_SPLIT_PAIR || kind == FF_SPLIT_HEADS;
+}
+
+/* A graph that cannot be planned (a shape is not known) has no stages. */
+static void begin_trial(const ff_graph *g, const ff_split *split, trial *out)
+{
+    ff_plan *plan = NULL;
+    *out = (trial){.split = *split};
+    if (!by_stage(split->kind))
+        return;
+    out->inside = ff_mem_must_array((size_t)g->node_count + 1, sizeof *out->inside);
+    if (ff_plan_make_split(g, split, &plan, NULL) != FF_OK)
+        return;
+    for (int s = 0; s < plan->stage_count; s++)
+        for (int n = plan->stage[s].stage.begin; n < plan->stage[s].stage.end; n++)
+            out->inside[n] = plan->stage[s].stage.split.kind == split->kind;
+    ff_plan_free(plan);
+}
+
+/* The reason without the node's own name, which stands beside it. */
+static void strip_node(const ff_graph *g, int node, char *why)
+{
+    char name[256];
+    const char *rest = strstr(why, ": ");
+    ff_node_text(g, node, name, sizeof name);
+    if (rest != NULL && strncmp(why, name, strlen(name)) == 0)
+        memmove(why, rest + 2, strlen(rest + 2) + 1);
+}
+
+static verdict try_node(const ff_graph *g, int node, const trial *t)
 {
     verdict v = {0};
-    v.passes = ff_split_passes(g, node, split, v.why, sizeof v.why);
+    char text[64];
+    v.passes = ff_split_passes(g, node, &t->split, v.why, sizeof v.why);
+    if (t->inside != NULL) {
+        if (v.passes && !t->inside[node])
+            snprintf(v.why, sizeof v.why, "no stage of %s reaches it",
+                     ff_split_text(&t->split, text, sizeof text));
+        v.passes = t->inside[node];
+    }
+    strip_node(g, node, v.why);
     return v;
 }
 
-/* The kinds of splits that pass the node alone (pair, heads: it could be in a stage of them). */
-static const char *const TRIED[] = {"grid 2x2", "batch 2", "channel 2",
-                                    "reduce 2", "pair 2",  "heads 2"};
-#define TRIED_COUNT (sizeof TRIED / sizeof TRIED[0])
-
-static bool kind_passes(const ff_graph *g, int node, size_t kind)
+/* All kinds, with N = 2. */
+static void begin_trials(const ff_graph *g, trial trials[TRIED_COUNT])
 {
-    ff_split split;
-    char why[256];
-    return ff_split_parse(TRIED[kind], &split, NULL) == FF_OK &&
-           ff_split_passes(g, node, &split, why, sizeof why);
+    for (int k = 0; k < TRIED_COUNT; k++) {
+        ff_split split = {0};
+        (void)ff_split_parse(TRIED[k], &split, NULL); /* the table's are right */
+        begin_trial(g, &split, &trials[k]);
+    }
 }
 
-static int kind_name_length(size_t kind)
+static void end_trials(trial *trials, int count)
+{
+    for (int k = 0; k < count; k++)
+        ff_mem_free(trials[k].inside);
+}
+
+static int kind_name_length(int kind)
 {
     return (int)strcspn(TRIED[kind], " ");
 }
@@ -59,7 +114,31 @@ static void add_tensors(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *n
     }
 }
 
-static ff_code print_json(const ff_graph *g, const ff_split *split, ff_err *err)
+static void add_node(yyjson_mut_doc *doc, yyjson_mut_val *nodes, const ff_graph *g, int n,
+                     const trial *asked, const trial *trials)
+{
+    verdict v = try_node(g, n, asked);
+    yyjson_mut_val *row = yyjson_mut_arr_add_obj(doc, nodes);
+    yyjson_mut_obj_add_strcpy(doc, row, "name", g->nodes[n].name);
+    yyjson_mut_obj_add_strcpy(doc, row, "op", g->nodes[n].op);
+    yyjson_mut_obj_add_uint(doc, row, "flops", ff_node_flops(g, n));
+    yyjson_mut_obj_add_bool(doc, row, "passes", v.passes);
+    if (!v.passes)
+        yyjson_mut_obj_add_strcpy(doc, row, "why", v.why);
+    yyjson_mut_val *kinds = yyjson_mut_obj_add_arr(doc, row, "splits");
+    yyjson_mut_val *reasons = yyjson_mut_obj(doc);
+    for (int k = 0; k < TRIED_COUNT; k++) {
+        v = try_node(g, n, &trials[k]);
+        yyjson_mut_val *name = yyjson_mut_strncpy(doc, TRIED[k], (size_t)kind_name_length(k));
+        if (v.passes)
+            yyjson_mut_arr_append(kinds, name);
+        else
+            yyjson_mut_obj_add(reasons, name, yyjson_mut_strcpy(doc, v.why));
+    }
+    yyjson_mut_obj_add_val(doc, row, "why_not", reasons);
+}
+
+static ff_code print_json(const ff_graph *g, const trial *asked, const trial *trials, ff_err *err)
 {
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     yyjson_mut_val *root = yyjson_mut_obj(doc);
@@ -71,24 +150,12 @@ static ff_code print_json(const ff_graph *g, const ff_split *split, ff_err *err)
     yyjson_mut_obj_add_uint(doc, root, "weights_bytes", ff_graph_weight_bytes(g));
     yyjson_mut_obj_add_uint(doc, root, "flops", flops);
     yyjson_mut_obj_add_int(doc, root, "opset", ff_graph_opset(g, ""));
-    yyjson_mut_obj_add_strcpy(doc, root, "split", ff_split_text(split, text, sizeof text));
+    yyjson_mut_obj_add_strcpy(doc, root, "split", ff_split_text(&asked->split, text, sizeof text));
     add_tensors(doc, root, "inputs", g, g->inputs, g->input_count);
     add_tensors(doc, root, "outputs", g, g->outputs, g->output_count);
     yyjson_mut_val *nodes = yyjson_mut_obj_add_arr(doc, root, "nodes");
-    for (int n = 0; n < g->node_count; n++) {
-        verdict v = try_node(g, n, split);
-        yyjson_mut_val *row = yyjson_mut_arr_add_obj(doc, nodes);
-        yyjson_mut_obj_add_strcpy(doc, row, "name", g->nodes[n].name);
-        yyjson_mut_obj_add_strcpy(doc, row, "op", g->nodes[n].op);
-        yyjson_mut_obj_add_uint(doc, row, "flops", ff_node_flops(g, n));
-        yyjson_mut_obj_add_bool(doc, row, "passes", v.passes);
-        if (!v.passes)
-            yyjson_mut_obj_add_strcpy(doc, row, "why", v.why);
-        yyjson_mut_val *kinds = yyjson_mut_obj_add_arr(doc, row, "splits");
-        for (size_t k = 0; k < TRIED_COUNT; k++)
-            if (kind_passes(g, n, k))
-                yyjson_mut_arr_add_strncpy(doc, kinds, TRIED[k], (size_t)kind_name_length(k));
-    }
+    for (int n = 0; n < g->node_count; n++)
+        add_node(doc, nodes, g, n, asked, trials);
     ff_code code = ff_cli_print_json(doc, err);
     yyjson_mut_doc_free(doc);
     return code;
@@ -108,30 +175,73 @@ static ff_code print_tensors(ff_buf *out, const char *what, const ff_graph *g, c
     return code;
 }
 
-static ff_code print_nodes(ff_buf *out, const ff_graph *g, const ff_split *split, ff_err *err)
+/* Adds "batch, channel: reason" of kind k and all kinds after it that have the same reason. */
+static void add_reason(const verdict *v, int k, ff_buf *out)
 {
-    ff_table *table = ff_table_new(">node|op|name|output|>MFLOPs|splits|why not");
-    char shape[128];
+    bool first = true;
+    for (int i = 0; i < k; i++)
+        if (strcmp(v[i].why, v[k].why) == 0)
+            return; /* told there */
+    if (out->len > 0)
+        (void)ff_buf_printf(out, NULL, "; ");
+    for (int i = k; i < TRIED_COUNT; i++)
+        if (strcmp(v[i].why, v[k].why) == 0) {
+            (void)ff_buf_printf(out, NULL, "%s%.*s", first ? "" : ", ", kind_name_length(i),
+                                TRIED[i]);
+            first = false;
+        }
+    (void)ff_buf_printf(out, NULL, ": %s", v[k].why);
+}
+
+/* The kinds that pass the node, in kinds; where none does, the reasons. */
+static void kinds_text(const ff_graph *g, int n, const trial *trials, ff_buf *kinds, ff_buf *why)
+{
+    verdict v[TRIED_COUNT];
+    for (int k = 0; k < TRIED_COUNT; k++) {
+        v[k] = try_node(g, n, &trials[k]);
+        if (v[k].passes)
+            (void)ff_buf_printf(kinds, NULL, "%s%.*s", kinds->len > 0 ? " " : "",
+                                kind_name_length(k), TRIED[k]);
+    }
+    if (kinds->len > 0)
+        return;
+    (void)ff_buf_printf(kinds, NULL, "none");
+    for (int k = 0; k < TRIED_COUNT; k++)
+        add_reason(v, k, why);
+}
+
+static ff_code print_nodes(ff_buf *out, const ff_graph *g, const trial *asked, const trial *trials,
+                           ff_err *err)
+{
+    char head[128], shape[128];
+    ff_buf kinds, reasons;
+    ff_buf_init(&kinds, 0);
+    ff_buf_init(&reasons, 0);
+    ff_split_text(&asked->split, shape, sizeof shape);
+    snprintf(head, sizeof head, ">node|op|name|output|>MFLOPs|splits|why not %s", shape);
+    ff_table *table = ff_table_new(head);
     for (int n = 0; n < g->node_count; n++) {
         const ff_node *node = &g->nodes[n];
         const ff_value *v = node->out_count && node->out[0] >= 0 ? &g->values[node->out[0]] : NULL;
-        verdict pass = try_node(g, n, split);
+        verdict pass = try_node(g, n, asked);
+        kinds.len = reasons.len = 0;
+        kinds_text(g, n, trials, &kinds, &reasons);
         ff_table_cell(table, "%d", n);
         ff_table_cell(table, "%s", node->op);
         ff_table_cell(table, "%s", node->name);
         ff_table_cell(table, "%s",
                       v && v->has_shape ? ff_shape_text(&v->shape, shape, sizeof shape) : "?");
         ff_table_cell(table, "%.2f", (double)ff_node_flops(g, n) / 1e6);
-        char kinds[128] = "";
-        for (size_t k = 0, used = 0; k < TRIED_COUNT; k++)
-            if (kind_passes(g, n, k))
-                used += (size_t)snprintf(kinds + used, sizeof kinds - used, "%s%.*s",
-                                         used > 0 ? " " : "", kind_name_length(k), TRIED[k]);
-        ff_table_cell(table, "%s", kinds[0] != '\0' ? kinds : "none");
-        ff_table_cell(table, "%s", pass.passes ? "" : pass.why);
+        ff_table_cell(table, "%.*s", (int)kinds.len, (const char *)kinds.data);
+        if (reasons.len > 0)
+            ff_table_cell(table, "%.*s", (int)reasons.len, (const char *)reasons.data);
+        else
+            ff_table_cell(table, "%s", pass.passes ? "" : pass.why);
     }
     ff_code code = ff_table_emit(table, out, err);
     ff_table_free(table);
+    ff_buf_clean(&kinds);
+    ff_buf_clean(&reasons);
     return code;
 }
 
@@ -147,15 +257,15 @@ static void print_end(ff_table *table, const ff_graph *g, int end, bool passes, 
 }
 
 /* Runs of nodes that the split passes, and what ends each. */
-static ff_code print_runs(ff_buf *out, const ff_graph *g, const ff_split *split, ff_err *err)
+static ff_code print_runs(ff_buf *out, const ff_graph *g, const trial *asked, ff_err *err)
 {
     ff_table *table = ff_table_new("nodes|>GFLOPs|can be split|ends at");
     for (int begin = 0; begin < g->node_count;) {
-        verdict first = try_node(g, begin, split), next = first;
+        verdict first = try_node(g, begin, asked), next = first;
         uint64_t flops = 0;
         int end = begin;
         for (; end < g->node_count; end++) {
-            next = try_node(g, end, split);
+            next = try_node(g, end, asked);
             if (next.passes != first.passes)
                 break;
             flops += ff_node_flops(g, end);
@@ -171,8 +281,8 @@ static ff_code print_runs(ff_buf *out, const ff_graph *g, const ff_split *split,
     return code;
 }
 
-static ff_code print_text(const ff_args *args, const ff_graph *g, const ff_split *split,
-                          ff_err *err)
+static ff_code print_text(const ff_args *args, const ff_graph *g, const trial *asked,
+                          const trial *trials, ff_err *err)
 {
     ff_buf out;
     ff_buf_init(&out, 0);
@@ -189,10 +299,10 @@ static ff_code print_text(const ff_args *args, const ff_graph *g, const ff_split
     if (!code)
         code = print_tensors(&out, "output", g, g->outputs, g->output_count, err);
     if (!code)
-        code = ff_buf_printf(&out, err, "\n%s:\n", ff_split_text(split, text, sizeof text));
+        code = ff_buf_printf(&out, err, "\n%s:\n", ff_split_text(&asked->split, text, sizeof text));
     if (!code)
-        code = ff_args_has(args, "nodes") ? print_nodes(&out, g, split, err)
-                                          : print_runs(&out, g, split, err);
+        code = ff_args_has(args, "nodes") ? print_nodes(&out, g, asked, trials, err)
+                                          : print_runs(&out, g, asked, err);
     if (!code)
         code = ff_cli_print(&out, err);
     ff_buf_clean(&out);
@@ -217,8 +327,15 @@ static ff_code run(const ff_args *args, ff_err *err)
                    : ff_split_parse(ff_args_value(args, "split"), &split, err);
     if (!code)
         code = ff_onnx_load(args->positional[0], shapes.shape, shapes.count, &g, err);
-    if (!code)
-        code = args->json ? print_json(g, &split, err) : print_text(args, g, &split, err);
+    if (!code) {
+        trial asked, trials[TRIED_COUNT];
+        begin_trial(g, &split, &asked);
+        begin_trials(g, trials);
+        code = args->json ? print_json(g, &asked, trials, err)
+                          : print_text(args, g, &asked, trials, err);
+        end_trials(&asked, 1);
+        end_trials(trials, TRIED_COUNT);
+    }
     ff_graph_free(g);
     ff_arena_free(arena);
     return code;
@@ -230,7 +347,8 @@ const ff_verb ff_verb_inspect = {
     "show a model's nodes, shapes, weights and FLOPs, and where it can be split",
     "A node that the split cannot pass is shown with the reason; such nodes run on the master.\n"
     "--nodes tells of each node which kinds of splits pass it (N = 2): grid, batch, channel,\n"
-    "reduce; pair and heads where it could be part of a stage of them.",
+    "reduce by itself; pair and heads where the planner makes a stage of them that holds it.\n"
+    "Where none passes it, each kind is there with its reason.",
     FLAGS,
     1,
     1,

@@ -14,7 +14,7 @@ bool ff_grid_passes_axis(const ff_graph *g, int n, int axis, char *why, size_t s
         return false;
     }
     if (axis == ff_op_dense_axis(g, n)) {
-        snprintf(why, size, "its channels or columns are no rows or columns of a map");
+        snprintf(why, size, "it multiplies matrices, and a grid cuts the rows and columns of maps");
         return false;
     }
     for (int i = 0; i < g->nodes[n].in_count; i++) {
@@ -33,7 +33,7 @@ bool ff_grid_passes_map(const ff_graph *g, int n, const ff_split *split, char *w
     int rank = v != FF_NO_VALUE && g->values[v].has_shape ? g->values[v].shape.rank : 0;
     uint32_t mask = ff_grid_axes(split, rank);
     if (rank < 3 && (split->rows > 1 || split->cols > 1)) {
-        snprintf(why, size, "it makes no map");
+        snprintf(why, size, "it makes no map (rows and columns, in 3 or more dims)");
         return false;
     }
     for (int axis = 0; axis < rank; axis++) {
