@@ -32,7 +32,7 @@
 
 /* Deployments */
 #define FF_MAX_STAGES    1024u
-#define FF_MAX_FUNCTIONS 1024u
-#define FF_MAX_TILES     64u /* pieces of one stage */
+#define FF_MAX_FUNCTIONS 4096u /* ResNet-152 as channel 8: 1,217 */
+#define FF_MAX_TILES     64u   /* pieces of one stage */
 
 #endif
