@@ -54,7 +54,7 @@ static ff_code fill_stage(ff_plan *plan, const ff_graph *g, ff_plan_stage *out, 
 {
     ff_pieces pieces = {0};
     int *in = NULL, *outs = NULL;
-    ff_code code = ff_stage_split(g, &out->stage, &pieces, err);
+    ff_code code = ff_stage_sketch(g, &out->stage, &pieces, err);
     if (code != FF_OK)
         return code;
     double split = 0;

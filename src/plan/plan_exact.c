@@ -133,7 +133,7 @@ ff_code ff_exact_load(const ff_graph *g, const ff_stage *stage, const ff_compute
     ff_pieces pieces = {0};
     ff_piece_load *own = NULL;
     ff_stage_load sum = {0};
-    ff_code code = ff_stage_split(g, stage, &pieces, err);
+    ff_code code = ff_stage_sketch(g, stage, &pieces, err);
     if (code)
         return code;
     own = ff_mem_must_array(FF_MAX_TILES, sizeof *own);

@@ -444,7 +444,7 @@ static ff_code halo_of(const planner *p, const ff_stage_list *list, double *halo
         ff_pieces pieces = {0};
         if (list->stage[s].split.kind != FF_SPLIT_GRID)
             continue;
-        ff_code code = ff_stage_split(p->g, &list->stage[s], &pieces, err);
+        ff_code code = ff_stage_sketch(p->g, &list->stage[s], &pieces, err);
         if (code != FF_OK)
             return code;
         whole += (double)pieces.whole_flops;

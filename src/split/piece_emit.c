@@ -82,6 +82,14 @@ static void add_cutting(ff_maker *m, ff_holding *h, const ff_region *region, int
     h->cuttings = m->cutting_count++;
 }
 
+#define SKETCHED_BYTES 4096u /* less is copied even so: constants that ops look at */
+
+/* Where copies of the weight's parts go; NULL: nowhere. */
+static ff_arena *arena_for(const ff_maker *m, const ff_value *weight)
+{
+    return m->view->sketch && weight->data.len > SKETCHED_BYTES ? NULL : m->p->arena;
+}
+
 /* A piece's own part of a weight. */
 static ff_code weight_part(ff_maker *m, int v, const ff_region *region, int axis, int64_t runs,
                            int *value, ff_err *err)
@@ -101,7 +109,7 @@ static ff_code weight_part(ff_maker *m, int v, const ff_region *region, int axis
         is_whole
             ? whole->name
             : ff_op_fresh_name(m->g, m->p, ff_arena_printf(m->p->arena, "%s/part", whole->name));
-    ff_code code = ff_weight_bytes(m->p->arena, whole, region, axis, runs, &data, err);
+    ff_code code = ff_weight_bytes(arena_for(m, whole), whole, region, axis, runs, &data, err);
     if (code == FF_OK) {
         code = ff_graph_add_weight(m->p, name, whole->dtype, &shape, data, value, err);
     }
@@ -124,7 +132,7 @@ static ff_code gathered_part(ff_maker *m, int v, int axis, int gather, int *valu
         return FF_OK;
     }
     int count = ff_gather_runs(m->view, gather, m->index, &runs);
-    ff_code code = ff_weight_gather(m->p->arena, whole, axis, runs, count, &data, err);
+    ff_code code = ff_weight_gather(arena_for(m, whole), whole, axis, runs, count, &data, err);
     const char *base = ff_arena_printf(m->p->arena, "%s/part", whole->name);
     if (code == FF_OK) {
         code = ff_graph_add_weight(m->p, ff_op_fresh_name(m->g, m->p, base), whole->dtype, &shape,

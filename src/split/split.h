@@ -102,6 +102,9 @@ typedef struct ff_stage_back {
 ff_code ff_stage_look(const ff_graph *g, const ff_stage *stage, ff_stage_back *out, ff_err *err);
 
 ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err);
+/* The same to know what pieces hold, compute and send: a large part of a weight that would be
+ * copied has its length only, its bytes are others. Such pieces are not to be written or run. */
+ff_code ff_stage_sketch(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err);
 void ff_pieces_clean(ff_pieces *pieces); /* accepts zeroed memory, and twice */
 
 #endif

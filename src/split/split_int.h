@@ -58,6 +58,7 @@ typedef struct ff_meeting {
 typedef struct ff_stage_view {
     const ff_graph *g;
     const ff_stage *stage;
+    bool sketch; /* no large copies of weights */
     int in_count, out_count;
     int *in, *out;     /* border values of the whole graph */
     uint8_t *needed;   /* by node - begin: does an output of the stage depend on it */
@@ -148,7 +149,7 @@ ff_code ff_cut_ranged(ff_stage_view *view, int n, const ff_cut *out, ff_err *err
 bool ff_map_is_same(const ff_axis_map *map, int64_t out_len); /* leaves the axis as it is? */
 
 /* weight.c: the bytes of a part of a weight; of the same part of each of `runs` equal runs of an
- * axis. Copies are the arena's. */
+ * axis. Copies are the arena's; without one, only the length is right. */
 ff_code ff_weight_bytes(ff_arena *arena, const ff_value *whole, const ff_region *region, int axis,
                         int64_t runs, ff_bytes *out, ff_err *err);
 

@@ -228,7 +228,8 @@ static ff_code check_weights(const ff_stage *stage, const ff_pieces *pieces, ff_
     return FF_OK;
 }
 
-ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err)
+static ff_code split_stage(const ff_graph *g, const ff_stage *stage, bool sketch, ff_pieces *out,
+                           ff_err *err)
 {
     ff_stage_view view = {0};
     ff_pieces pieces = {0};
@@ -240,6 +241,7 @@ ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out,
         goto fail;
     }
     int count = ff_split_count(&stage->split);
+    view.sketch = sketch;
     pieces.piece = ff_mem_must_array((size_t)count, sizeof *pieces.piece);
     for (int n = stage->begin; n < stage->end; n++) {
         pieces.whole_flops += view.needed[n - stage->begin] != 0 ? ff_node_flops(g, n) : 0;
@@ -270,4 +272,14 @@ fail:
     ff_pieces_clean(&pieces);
     ff_stage_view_clean(&view);
     return code;
+}
+
+ff_code ff_stage_split(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err)
+{
+    return split_stage(g, stage, false, out, err);
+}
+
+ff_code ff_stage_sketch(const ff_graph *g, const ff_stage *stage, ff_pieces *out, ff_err *err)
+{
+    return split_stage(g, stage, true, out, err);
 }

@@ -29,6 +29,10 @@ ff_code ff_weight_bytes(ff_arena *arena, const ff_value *whole, const ff_region 
     if (code != FF_OK) {
         return code;
     }
+    if (arena == NULL) {
+        *out = ff_bytes_of(whole->data.data, bytes);
+        return FF_OK;
+    }
     uint8_t *copy = ff_arena_alloc(arena, bytes + 1);
     *out = ff_bytes_of(copy, bytes);
     if (runs == 1) {
@@ -70,6 +74,10 @@ ff_code ff_weight_gather(ff_arena *arena, const ff_value *whole, int axis, const
             return ff_err_set(err, FF_INTERNAL, "'%.100s' has no places [%lld, %lld) of axis %d",
                               whole->name, (long long)runs[r].lo, (long long)runs[r].hi, axis);
         }
+    }
+    if (arena == NULL) {
+        *out = ff_bytes_of(whole->data.data, outer * part * inner);
+        return FF_OK;
     }
     uint8_t *copy = ff_arena_alloc(arena, outer * part * inner + 1), *to = copy;
     for (size_t o = 0; o < outer; o++) {

@@ -165,6 +165,25 @@ static const struct {
     {whole_mean, "channel 4", NULL},
 };
 
+/* A sketch tells the same sizes. */
+static void sketch_is_as_large(const ff_graph *g, const ff_stage *stage, const ff_pieces *pieces)
+{
+    ff_pieces sketch = {0};
+    (void)ff_stage_sketch(g, stage, &sketch, NULL);
+    assert_int_equal(sketch.count, pieces->count);
+    for (int i = 0; i < sketch.count; i++) {
+        const ff_piece *a = &sketch.piece[i], *b = &pieces->piece[i];
+        assert_int_equal(a->weight_bytes, b->weight_bytes);
+        assert_int_equal(a->flops, b->flops);
+        assert_int_equal(a->graph->node_count, b->graph->node_count);
+        assert_int_equal(a->in_count, b->in_count);
+        for (int k = 0; k < a->in_count; k++) {
+            assert_true(ff_region_equal(&a->in[k].region, &b->in[k].region));
+        }
+    }
+    ff_pieces_clean(&sketch);
+}
+
 static void checks(void **state)
 {
     (void)state;
@@ -193,6 +212,7 @@ static void checks(void **state)
             assert_true((double)held <=
                         1.02 * (double)pieces.whole_weight_bytes + 2048.0 * pieces.count);
         }
+        sketch_is_as_large(m.g, &stage, &pieces);
         ff_pieces_clean(&pieces);
         gm_clean(&m);
     }

@@ -71,6 +71,9 @@ static void gathered(void **state)
     assert_int_equal(ff_weight_gather(arena, &w, 1, COLUMN_RUNS, 2, &bytes, &err), FF_OK);
     assert_int_equal(bytes.len, sizeof columns);
     assert_memory_equal(bytes.data, columns, sizeof columns);
+    /* only how long it is */
+    assert_int_equal(ff_weight_gather(NULL, &w, 1, COLUMN_RUNS, 2, &bytes, &err), FF_OK);
+    assert_int_equal(bytes.len, sizeof columns);
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         assert_int_equal(ff_weight_gather(arena, &w, 0, &BAD[i], 1, &bytes, &err), FF_INTERNAL);
     }
