@@ -16,8 +16,8 @@ static yyjson_val *bytes_of(yyjson_doc *trace)
     return yyjson_obj_get(yyjson_doc_get_root(trace), "bytes");
 }
 
-static ff_code print_json(const ff_client_reply *reply, const ff_infer_diff *diff,
-                          yyjson_doc *trace, ff_err *err)
+static ff_code print_json(const ff_client_reply *reply, const ff_cli_emulation *emulation,
+                          const ff_infer_diff *diff, yyjson_doc *trace, ff_err *err)
 {
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     yyjson_mut_val *root = yyjson_mut_obj(doc);
@@ -34,6 +34,7 @@ static ff_code print_json(const ff_client_reply *reply, const ff_infer_diff *dif
     yyjson_mut_obj_add_str(doc, root, "request_id", reply->request_id);
     yyjson_mut_obj_add_real(doc, root, "latency_ms", reply->latency_ms);
     yyjson_mut_obj_add_real(doc, root, "master_ms", reply->master_ms);
+    ff_cli_emulation_members(emulation, doc, root);
     yyjson_mut_obj_add_real(doc, root, "inline_bytes", num(bytes_of(trace), "inline"));
     yyjson_mut_obj_add_real(doc, root, "store_bytes", num(bytes_of(trace), "store"));
     if (diff->compared) {
@@ -113,10 +114,10 @@ static ff_code print_stages(yyjson_doc *trace, ff_buf *out, ff_err *err)
     return code;
 }
 
-static ff_code print_text(const ff_client_reply *reply, const ff_infer_diff *diff,
-                          yyjson_doc *trace, ff_err *err)
+static ff_code print_text(const ff_client_reply *reply, const ff_cli_emulation *emulation,
+                          const ff_infer_diff *diff, yyjson_doc *trace, ff_err *err)
 {
-    char shape[128], in[32], st[32];
+    char shape[128], in[32], st[32], how[300];
     ff_buf out;
     ff_buf_init(&out, 0);
     ff_code code = trace ? print_tensors(trace, &out, err) : FF_OK;
@@ -134,6 +135,8 @@ static ff_code print_text(const ff_client_reply *reply, const ff_infer_diff *dif
                           reply->latency_ms, reply->master_ms,
                           ff_units_bytes((uint64_t)num(bytes_of(trace), "inline"), in, sizeof in),
                           ff_units_bytes((uint64_t)num(bytes_of(trace), "store"), st, sizeof st));
+    if (!code)
+        code = ff_buf_text(&out, ff_cli_emulation_text(emulation, how, sizeof how), err);
     if (!code && diff->compared)
         code = ff_buf_printf(&out, err, "%s as expected: error %.3g of max |value| %.3g\n",
                              diff->ok ? "the same" : "NOT", diff->max_abs_error,
@@ -144,8 +147,8 @@ static ff_code print_text(const ff_client_reply *reply, const ff_infer_diff *dif
     return code;
 }
 
-ff_code ff_infer_print(const ff_args *args, const ff_client_reply *reply, const ff_infer_diff *diff,
-                       ff_err *err)
+ff_code ff_infer_print(const ff_args *args, const ff_client_reply *reply,
+                       const ff_cli_emulation *emulation, const ff_infer_diff *diff, ff_err *err)
 {
     yyjson_doc *trace = NULL;
     ff_code code = FF_OK;
@@ -153,8 +156,8 @@ ff_code ff_infer_print(const ff_args *args, const ff_client_reply *reply, const 
         code =
             ff_json_parse(ff_bytes_of(reply->trace_json, strlen(reply->trace_json)), &trace, err);
     if (!code)
-        code =
-            args->json ? print_json(reply, diff, trace, err) : print_text(reply, diff, trace, err);
+        code = args->json ? print_json(reply, emulation, diff, trace, err)
+                          : print_text(reply, emulation, diff, trace, err);
     yyjson_doc_free(trace);
     return code;
 }

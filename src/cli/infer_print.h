@@ -5,6 +5,7 @@
 #define FF_CLI_INFER_PRINT_H
 
 #include "cli/args.h"
+#include "cli/emulation.h"
 #include "client/client.h"
 
 /* The comparison with --expect, where one was asked for. */
@@ -14,7 +15,7 @@ typedef struct ff_infer_diff {
     double max_abs_error, max_abs_reference; /* of the worst output */
 } ff_infer_diff;
 
-ff_code ff_infer_print(const ff_args *args, const ff_client_reply *reply, const ff_infer_diff *diff,
-                       ff_err *err);
+ff_code ff_infer_print(const ff_args *args, const ff_client_reply *reply,
+                       const ff_cli_emulation *emulation, const ff_infer_diff *diff, ff_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "cli/emulation.h"
 #include "cli/infer_print.h"
 #include "cli/inputs.h"
 #include "cli/session.h"
@@ -40,8 +41,8 @@ static const char *endpoint_of_environment(void)
 }
 
 /* Everything that the environment does not say comes from what `fanfold up` left, where it is about
- * the same endpoint. */
-static ff_code find_platform(const ff_args *args, char deployment[64], ff_err *err)
+ * the same endpoint. where: the endpoint, "" for AWS. */
+static ff_code find_platform(const ff_args *args, char deployment[64], char where[300], ff_err *err)
 {
     const char *given = ff_args_value(args, "endpoint"), *endpoint = given;
     const char *name = ff_args_value(args, "deployment");
@@ -53,6 +54,7 @@ static ff_code find_platform(const ff_args *args, char deployment[64], ff_err *e
     if (!endpoint && up)
         endpoint = s.endpoint;
     up = up && !strcmp(endpoint, s.endpoint);
+    snprintf(where, 300, "%s", endpoint ? endpoint : "");
     ff_code code = up ? ff_cli_session_check(&s, err) : FF_OK;
     if (code)
         return code;
@@ -202,8 +204,8 @@ static ff_code write_boxes(const ff_args *args, const ff_client_reply *reply, ff
     return code;
 }
 
-static ff_code write_results(const ff_args *args, const ff_client_reply *reply, ff_image *picture,
-                             ff_err *err)
+static ff_code write_results(const ff_args *args, const ff_client_reply *reply,
+                             const ff_cli_emulation *emulation, ff_image *picture, ff_err *err)
 {
     const char *dir = ff_args_value(args, "output"), *trace = ff_args_value(args, "trace");
     const char *expect = ff_args_value(args, "expect");
@@ -216,7 +218,7 @@ static ff_code write_results(const ff_args *args, const ff_client_reply *reply, 
     if (!code && expect)
         code = compare(expect, reply, &diff, err);
     if (!code)
-        code = ff_infer_print(args, reply, &diff, err);
+        code = ff_infer_print(args, reply, emulation, &diff, err);
     if (!code && expect && !diff.ok)
         code =
             ff_err_set(err, FF_MISMATCH, "the outputs differ from %s: error %g of max |value| %g",
@@ -226,7 +228,8 @@ static ff_code write_results(const ff_args *args, const ff_client_reply *reply, 
 
 static ff_code run(const ff_args *args, ff_err *err)
 {
-    char deployment[64];
+    char deployment[64], endpoint[300];
+    ff_cli_emulation emulation = {.dilation = 1};
     ff_client *client = NULL;
     ff_tensor in[FF_CLI_MAX_INPUTS] = {{0}};
     ff_image picture = {0};
@@ -238,8 +241,12 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code && trace && !strcmp(trace, "-"))
         code = ff_err_set(err, FF_USAGE, "--trace: wanted a file, found '-' (--json prints it)");
     if (!code)
-        code = find_platform(args, deployment, err);
+        code = find_platform(args, deployment, endpoint, err);
     int64_t deadline = ff_clock_deadline_ms(timeout_ns / 1000000);
+    if (!code)
+        code = ff_cli_emulation_ask(*endpoint ? endpoint : NULL, deadline, &emulation, err);
+    /* the time-out is one of the emulated world, as all others are */
+    deadline = ff_clock_deadline_ms((int64_t)((double)timeout_ns / 1e6 * emulation.dilation));
     if (!code)
         code = ff_client_open(deployment, deadline, &client, err);
     if (!code)
@@ -248,7 +255,9 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = ff_client_infer(client, &request, &reply, err);
     if (!code)
-        code = write_results(args, &reply, &picture, err);
+        code = ff_cli_emulation_apply(&emulation, &reply, err);
+    if (!code)
+        code = write_results(args, &reply, &emulation, &picture, err);
     ff_client_reply_clean(&reply);
     ff_image_clean(&picture);
     for (int i = 0; i < count; i++)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "cli/emulation.h"
 #include "cli/programs.h"
 #include "cli/session.h"
 #include "deploy/libraries.h"
@@ -32,6 +33,7 @@ static const ff_flag FLAGS[] = {
     {"objects", "SIZE", "bytes of all objects together (default 4GiB)", false},
     {"package-limit", NULL, "refuse functions over Lambda's 250 MiB, as fanfold package does",
      false},
+    FF_CLI_EMULATION_FLAGS,
     {0},
 };
 
@@ -89,38 +91,63 @@ static ff_code find_libraries(const char *program, ff_arena *arena, ff_local_opt
     return FF_OK;
 }
 
+static ff_code announce_json(const ff_local *local, const ff_manifest *const *m, int count,
+                             ff_buf *out, ff_err *err)
+{
+    const ff_credentials *c = ff_local_credentials(local);
+    ff_local_emulation e = ff_local_emulation_of(local);
+    ff_code code = ff_buf_printf(
+        out, err,
+        "{\"endpoint\": \"%s\", \"port\": %d, \"region\": \"%s\", \"bucket\": \"%s\", "
+        "\"access_key\": \"%s\", \"secret_key\": \"%s\", \"pid\": %d, \"emulated\": %s, "
+        "\"dilation\": %g, \"cpu_shares\": %s, \"network\": ",
+        ff_local_endpoint(local), ff_local_port(local), ff_local_region(local),
+        ff_local_bucket(local), c->access_key, c->secret_key, (int)getpid(),
+        e.emulated ? "true" : "false", e.dilation, e.cpu_shares ? "true" : "false");
+    if (!code)
+        code = e.network ? ff_json_quote(e.network, strlen(e.network), out, err)
+                         : ff_buf_text(out, "null", err);
+    if (!code)
+        code = ff_buf_text(out, ", \"deployments\": [", err);
+    for (int i = 0; !code && i < count; i++)
+        code = ff_buf_printf(out, err, "%s\"%s\"", i ? ", " : "", m[i]->deployment);
+    return code ? code : ff_buf_text(out, "]}\n", err);
+}
+
+static ff_code announce_text(const ff_local *local, const ff_manifest *const *m, int count,
+                             ff_buf *out, ff_err *err)
+{
+    const ff_credentials *c = ff_local_credentials(local);
+    ff_local_emulation e = ff_local_emulation_of(local);
+    ff_code code = FF_OK;
+    for (int i = 0; !code && i < count; i++)
+        code = ff_buf_printf(out, err, "serving %s: %d functions, %d stages\n", m[i]->deployment,
+                             m[i]->function_count, m[i]->stage_count);
+    if (!code && e.emulated)
+        code = ff_buf_printf(out, err, "emulating %s, dilation %g%s\n", e.network, e.dilation,
+                             e.cpu_shares ? "" : "; CPU shares are not kept");
+    if (!code)
+        code = ff_buf_printf(
+            out, err,
+            "endpoint %s (Lambda's Invoke API and S3, bucket %s); for other clients:\n\n"
+            "export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s\n"
+            "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n\n"
+            "fanfold infer finds it by itself. Interrupt (Ctrl-C) to end.\n",
+            ff_local_endpoint(local), ff_local_bucket(local), ff_local_endpoint(local),
+            ff_local_region(local), ff_local_region(local), c->access_key, c->secret_key);
+    return code;
+}
+
 static ff_code announce(const ff_args *args, const ff_local *local, const ff_manifest *const *m,
                         int count, ff_err *err)
 {
-    const ff_credentials *c = ff_local_credentials(local);
+    ff_local_emulation e = ff_local_emulation_of(local);
     ff_buf out;
     ff_buf_init(&out, 0);
-    ff_code code = FF_OK;
-    if (args->json) {
-        code = ff_buf_printf(&out, err,
-                             "{\"endpoint\": \"%s\", \"port\": %d, \"region\": \"%s\", "
-                             "\"bucket\": \"%s\", \"access_key\": \"%s\", \"secret_key\": \"%s\", "
-                             "\"pid\": %d, \"deployments\": [",
-                             ff_local_endpoint(local), ff_local_port(local), ff_local_region(local),
-                             ff_local_bucket(local), c->access_key, c->secret_key, (int)getpid());
-        for (int i = 0; !code && i < count; i++)
-            code = ff_buf_printf(&out, err, "%s\"%s\"", i ? ", " : "", m[i]->deployment);
-        if (!code)
-            code = ff_buf_text(&out, "]}\n", err);
-    } else {
-        for (int i = 0; !code && i < count; i++)
-            code = ff_buf_printf(&out, err, "serving %s: %d functions, %d stages\n",
-                                 m[i]->deployment, m[i]->function_count, m[i]->stage_count);
-        if (!code)
-            code = ff_buf_printf(
-                &out, err,
-                "endpoint %s (Lambda's Invoke API and S3, bucket %s); for other clients:\n\n"
-                "export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s\n"
-                "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n\n"
-                "fanfold infer finds it by itself. Interrupt (Ctrl-C) to end.\n",
-                ff_local_endpoint(local), ff_local_bucket(local), ff_local_endpoint(local),
-                ff_local_region(local), ff_local_region(local), c->access_key, c->secret_key);
-    }
+    if (e.no_shares)
+        ff_log(FF_LOG_WARN, "CPU shares are not kept: %s", e.no_shares);
+    ff_code code = args->json ? announce_json(local, m, count, &out, err)
+                              : announce_text(local, m, count, &out, err);
     if (!code)
         code = ff_cli_print(&out, err);
     ff_buf_clean(&out);
@@ -172,6 +199,7 @@ static ff_code serve(const ff_args *args, const ff_local_options *options,
 static ff_code run(const ff_args *args, ff_err *err)
 {
     ff_local_options options = {0};
+    ff_net_profile *network = NULL;
     ff_manifest *bundles[MAX_BUNDLES] = {0};
     char program[PATH_MAX];
     int count = 0;
@@ -187,19 +215,25 @@ static ff_code run(const ff_args *args, ff_err *err)
     options.bundle_count = count;
     options.program = program;
     if (!code)
+        code = ff_cli_emulation_options(args, &options, &network, err);
+    if (!code)
         code = serve(args, &options, (const ff_manifest *const *)bundles, count, err);
     for (int i = 0; i < count; i++)
         ff_manifest_free(bundles[i]);
+    ff_net_profile_free(network);
     ff_arena_free(arena);
     return code;
 }
 
 const ff_verb ff_verb_up = {
     "up",
-    "up BUNDLE... [--port P] [--memory MB] [--timeout TIME] [--data DIR] ...",
+    "up BUNDLE... [--port P] [--memory MB] [--network PROFILE] [--dilation auto|K] ...",
     "serve bundles on this machine, until interrupted",
     "The local platform speaks Lambda's Invoke and Runtime APIs and S3, and enforces Lambda's\n"
-    "limits; `aws --endpoint-url` works on it. Functions start as requests come.",
+    "limits; `aws --endpoint-url` works on it. Functions start as requests come.\n\n"
+    "With --network it emulates that profile: transfers wait, functions get the CPU that comes\n"
+    "with their memory there, and cold starts take longer. A machine with fewer cores than that\n"
+    "takes runs all K times slower (--dilation); what is reported is divided by K and marked.",
     FLAGS,
     1,
     MAX_BUNDLES,
