@@ -67,12 +67,20 @@ static int divided(const ff_op_at *at)
     return along >= 0 && in->rank == at->out->rank && all == in->dim[along] ? along : -1;
 }
 
-/* The length of part number k: the piece's, or the whole one's where the piece leaves it out. */
+/* The length of part number k: the piece's; where it is left out, as much as of the first one. */
 static int64_t part_length(const ff_op_job *job, int k, int along)
 {
     int v = job->out[k];
-    const ff_value *whole = &job->at->g->values[job->at->node->out[k]];
-    return v != FF_NO_VALUE ? job->p->values[v].shape.dim[along] : whole->shape.dim[along];
+    return v != FF_NO_VALUE ? job->p->values[v].shape.dim[along]
+                            : job->cover->hi[along] - job->cover->lo[along];
+}
+
+/* Of the whole node's part number k; 0 where that is not known. */
+static int64_t whole_length(const ff_op_job *job, int k, int along)
+{
+    int v = job->at->node->out[k];
+    const ff_value *value = v == FF_NO_VALUE ? NULL : &job->at->g->values[v];
+    return value == NULL || along >= value->shape.rank ? 0 : value->shape.dim[along];
 }
 
 /* The sizes of the parts, where their axis is cut. */
@@ -80,14 +88,14 @@ static ff_code split_emit(const ff_op_job *job, ff_err *err)
 {
     static const char *const SKIP[] = {"split", "num_outputs", NULL};
     const ff_op_at *at = job->at;
-    int along = divided(at), count = at->node->out_count;
-    bool whole = true;
+    int along = ff_op_axis_attr(at, "axis", 0, at->out->rank), count = at->node->out_count;
+    bool whole = along < 0 || job->cover->hi[along] - job->cover->lo[along] == at->out->dim[along];
     int64_t *sizes = ff_mem_must_array((size_t)count + 1, sizeof *sizes);
     int in[2] = {job->in[0], FF_NO_VALUE};
     ff_code code = FF_OK;
     for (int k = 0; k < count && along >= 0; k++) {
         sizes[k] = part_length(job, k, along);
-        whole = whole && sizes[k] == at->g->values[at->node->out[k]].shape.dim[along];
+        whole = whole && (sizes[k] == whole_length(job, k, along) || job->out[k] == FF_NO_VALUE);
     }
     if (whole) {
         int as_is[2] = {job->in[0], at->node->in_count > 1 ? job->in[1] : FF_NO_VALUE};

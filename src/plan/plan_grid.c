@@ -7,10 +7,10 @@
  *    and back over a gate that every piece can compute.
  * 2. Runs with a negligible share of the FLOPs stay local; of the others each gets one stage, and
  *    more as long as stages are wanted: always the run whose stages are largest.
- * 3. A run of k stages is cut k - 1 times where one tensor crosses; where two do if halos cost more
- *    than HALO_FINE else (inside a residual block the second one is sent in place of computing it
- *    twice); where more do if such places are too few. Of all ways to cut it, the one with the
- *    least halo; stages neither tiny nor huge, few bytes where halos are alike.
+ * 3. A run of k stages is cut k - 1 times where one tensor crosses; where two or more do if such
+ *    places are too few, or halos cost more than HALO_FINE else (inside a residual block the second
+ *    one is sent in place of computing it twice). Of all ways to cut it, the one with the least
+ *    halo; stages neither tiny nor huge, few bytes where halos are alike.
  * 4. Where no number of stages is asked for, the smallest one whose halos cost at most HALO_MAX.
  */
 #include <math.h>
@@ -23,6 +23,7 @@
 #define GATE           0.02 /* of a run's FLOPs: every piece may compute it */
 #define HALO_MAX       0.20
 #define HALO_FINE      0.15
+#define HALO_WORTH     0.9 /* of the halo before: more tensors cross for less */
 #define DEFAULT_STAGES 8
 #define REACH          16   /* nodes that a run may reach on, or back */
 #define MORE_BYTES     1.1  /* that may come back when it does */
@@ -387,7 +388,7 @@ static bool find_cut(const planner *p, run *r, int *cut)
     double least = INFINITY;
     for (int level = 0; level < 3; level++) {
         places *where = &r->where[level];
-        if ((level == 1 && least <= HALO_FINE) || (level == 2 && least < INFINITY))
+        if (least <= HALO_FINE)
             break;
         if (where->count == 0)
             *where = make_places(p, r, MOST_CROSS[level]);
@@ -395,9 +396,10 @@ static bool find_cut(const planner *p, run *r, int *cut)
             !(choose(p, r, where, true, tried) || choose(p, r, where, false, tried)))
             continue;
         double halo = halo_of_cut(p, r, where, tried);
-        if (halo < least)
+        if (halo < least * HALO_WORTH) {
             memcpy(cut, tried, ((size_t)r->stages + 1) * sizeof *cut);
-        least = fmin(halo, least);
+            least = halo;
+        }
     }
     ff_mem_free(tried);
     return least < INFINITY;

@@ -95,7 +95,8 @@ typedef struct map_sum {
 } map_sum;
 
 /* Rows and columns are the last two axes that are summed over and no channels. */
-static bool choose_tiles(const ff_stage_view *view, uint32_t axes, map_sum *sum)
+static bool choose_tiles(const ff_stage_view *view, uint32_t axes, map_sum *sum, char *why,
+                         size_t size)
 {
     const ff_split *s = &view->stage->split;
     const ff_shape *map = &view->g->values[sum->from.map].shape;
@@ -106,15 +107,23 @@ static bool choose_tiles(const ff_stage_view *view, uint32_t axes, map_sum *sum)
         }
     }
     if (map->rank < 3 || count < (map->rank == 3 && s->rows == 1 ? 1 : 2)) {
+        snprintf(why, size, "it does not sum over rows and columns of a map");
         return false;
     }
     sum->cols = s->cols > 1 ? found[0] : -1;
     sum->rows = s->rows > 1 ? found[1] : -1;
-    return (sum->cols < 0 || map->dim[sum->cols] >= s->cols) &&
-           (sum->rows < 0 || map->dim[sum->rows] >= s->rows);
+    if ((sum->cols >= 0 && map->dim[sum->cols] < s->cols) ||
+        (sum->rows >= 0 && map->dim[sum->rows] < s->rows)) {
+        char text[128];
+        snprintf(why, size, "the map that it sums over is %s",
+                 ff_shape_text(map, text, sizeof text));
+        return false;
+    }
+    return true;
 }
 
-static bool map_sum_of(const ff_stage_view *view, int n, map_sum *sum)
+/* Where there is none, why tells what is missing; nothing where the node is no sum at all. */
+static bool map_sum_of(const ff_stage_view *view, int n, map_sum *sum, char *why, size_t size)
 {
     const ff_graph *g = view->g;
     const ff_node *node = &g->nodes[n];
@@ -125,20 +134,24 @@ static bool map_sum_of(const ff_stage_view *view, int n, map_sum *sum)
     *sum = (map_sum){.product = ff_op_dense_axis(g, n) >= 0};
     sum->from = (ff_gather){.divider = FF_NO_NODE, .map = node->in[0]};
     if (sum->product) {
-        /* its rows are taken from where they are stored */
-        if (!ff_is_layer(view, n) || g->values[node->in[1]].kind != FF_VALUE_WEIGHT ||
-            !flattened(view, node->in[0], ff_op_sum_axis(g, n, 0), &sum->from)) {
+        if (!ff_is_layer(view, n) || g->values[node->in[1]].kind != FF_VALUE_WEIGHT) {
+            /* its rows are taken from where they are stored */
+            snprintf(why, size, "its second factor is not stored in the model");
+            return false;
+        }
+        if (!flattened(view, node->in[0], ff_op_sum_axis(g, n, 0), &sum->from)) {
+            snprintf(why, size, "it multiplies no map that this stage flattens");
             return false;
         }
         axes = (2u << sum->from.last) - (1u << sum->from.first);
     }
-    return view->constant[sum->from.map] == 0 && choose_tiles(view, axes, sum);
+    return view->constant[sum->from.map] == 0 && choose_tiles(view, axes, sum, why, size);
 }
 
-bool ff_grid_begins_sum(const ff_stage_view *view, int n)
+bool ff_grid_begins_sum(const ff_stage_view *view, int n, char *why, size_t size)
 {
     map_sum sum;
-    return map_sum_of(view, n, &sum);
+    return map_sum_of(view, n, &sum, why, size);
 }
 
 /* The axes that are cut of the map that a sum begins at. */
@@ -151,9 +164,9 @@ ff_code ff_grid_begin_sum(ff_stage_view *view, int n, ff_err *err)
 {
     const ff_node *node = &view->g->nodes[n];
     map_sum sum;
-    char why[256];
-    if (!map_sum_of(view, n, &sum)) {
-        return ff_no_pass(view->g, n, &view->stage->split, "it sums over no map", err);
+    char why[256] = "it sums over no map";
+    if (!map_sum_of(view, n, &sum, why, sizeof why)) {
+        return ff_no_pass(view->g, n, &view->stage->split, why, err);
     }
     if (!ff_tiling_add(view, sum.from.map, sum.rows, sum.cols)) {
         snprintf(why, sizeof why, "'%.100s', which it sums over, is cut in two ways",

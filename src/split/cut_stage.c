@@ -115,11 +115,14 @@ static ff_code check_output(const ff_stage_view *view, int v, ff_err *err)
     /* a map has batch and channels before it; rows may be missing where they are not cut */
     bool map = rank >= (s->rows > 1 ? 4 : 3);
     if (!map || value->shape.dim[rank - 2] < s->rows || value->shape.dim[rank - 1] < s->cols) {
+        char why[256] = "";
+        (void)ff_grid_begins_sum(view, value->producer, why, sizeof why);
         return ff_err_set(err, FF_UNSUPPORTED,
-                          "'%.100s', made by %s, is %s: no map of at least %dx%d for %s",
+                          "'%.100s', made by %s, is %s: no map of at least %dx%d for %s%s%s",
                           value->name, view->g->nodes[value->producer].op,
                           ff_shape_text(&value->shape, text, sizeof text), s->rows, s->cols,
-                          ff_split_text(s, name, sizeof name));
+                          ff_split_text(s, name, sizeof name),
+                          why[0] == '\0' ? "" : ", nor a sum over one: ", why);
     }
     return FF_OK;
 }

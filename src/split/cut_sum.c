@@ -12,7 +12,7 @@
 static bool begins_sum(const ff_stage_view *view, int n)
 {
     if (view->stage->split.kind == FF_SPLIT_GRID) {
-        return ff_grid_begins_sum(view, n);
+        return ff_grid_begins_sum(view, n, NULL, 0);
     }
     bool layer = ff_is_layer(view, n);
     bool product = ff_op_dense_axis(view->g, n) >= 0;

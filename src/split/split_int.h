@@ -107,8 +107,9 @@ bool ff_grid_passes_map(const ff_graph *g, int n, const ff_split *split, char *w
 ff_code ff_cut_grid(ff_stage_view *view, int n, uint32_t mask, ff_err *err);
 /* The node's output axis is gathered (asked->gather): back to the map that is flattened there. */
 ff_code ff_cut_flattened(ff_stage_view *view, int n, const ff_cut *asked, ff_err *err);
-/* Can pieces sum over their tiles of a map here? Then do. */
-bool ff_grid_begins_sum(const ff_stage_view *view, int n);
+/* Can pieces sum over their tiles of a map here? If it is a sum and they cannot, why gets the
+ * reason. Then do. */
+bool ff_grid_begins_sum(const ff_stage_view *view, int n, char *why, size_t size);
 ff_code ff_grid_begin_sum(ff_stage_view *view, int n, ff_err *err);
 
 /* gather.c: the number + 1 of what was added, or is there already. */

@@ -221,6 +221,30 @@ static int try_sum(graph_make *m)
     return 1;
 }
 
+/* What it merges, divides and sums over lies within its input. */
+static void try_axes(graph_make *m)
+{
+    const ff_node *node = &m->g->nodes[0];
+    const ff_shape *in =
+        node->in_count > 0 && node->in[0] != FF_NO_VALUE ? &m->g->values[node->in[0]].shape : NULL;
+    int along = ff_op_divided_axis(m->g, 0);
+    uint32_t axes = ff_op_sum_axes(m->g, 0);
+    assert_true(along < 0 || along < in->rank);
+    assert_true(axes == 0 || (in != NULL && axes >> in->rank == 0));
+    for (int axis = -1; axis <= FF_MAX_RANK; axis++) {
+        int first = -1, last = -1;
+        if (!ff_op_merges(m->g, 0, axis, &first, &last)) {
+            continue;
+        }
+        int64_t product = 1;
+        assert_true(first >= 0 && first <= last && last < in->rank);
+        for (int a = first; a <= last; a++) {
+            product *= in->dim[a];
+        }
+        assert_int_equal(product, m->g->values[node->out[0]].shape.dim[axis]);
+    }
+}
+
 static void nothing_crashes(void **state)
 {
     (void)state;
@@ -241,6 +265,7 @@ static void nothing_crashes(void **state)
                 }
             }
             summed += try_sum(&m);
+            try_axes(&m);
             gm_clean(&m);
         }
     }

@@ -126,13 +126,16 @@ static const struct {
     {squeeze, 0, 0, 1, 1, NULL},
     {head, 0, 0, 1, 2, NULL},
     {head, 0, 0, 4, 4, NULL},
-    {head, 0, 0, 1, 5, "MatMul, is 1x8: no map"}, /* 4 columns */
+    {head, 0, 0, 1, 5, "nor a sum over one: the map that it sums over is 1x4x4x4"}, /* 4 columns */
     {head, 0, 2, 1, 2, "Flatten, is 1x64: no map"},
-    {head, 2, 3, 1, 2, "no map"}, /* flattened before */
+    {head, 2, 3, 1, 2,
+     "MatMul, is 1x8: no map of at least 1x2 for grid 1x2, nor a sum over one: it multiplies no "
+     "map that this stage flattens"}, /* flattened before */
     {head_and_flat, 0, 0, 2, 2, "Flatten, is 1x64: no map"},
     {head_twice, 0, 0, 2, 2, NULL},
     {head_relu, 0, 0, 2, 2, "no map"},
-    {head_of_computed, 0, 0, 2, 2, "no map"},
+    {head_of_computed, 0, 0, 2, 2,
+     "nor a sum over one: its second factor is not stored in the model"},
     {head_and_whole, 0, 0, 2, 2, "MatMul 'n3' (node 3) cannot pass grid 2x2: it makes no map"},
     {head, 0, 1, 1, 2, NULL},
     {small_map, 0, 0, 2, 2, NULL},
