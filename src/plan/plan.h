@@ -8,23 +8,36 @@
  * [...]}], "predicted": null, "planning_ms": 1.2}
  *
  * A stage may have "master_piece": true: then piece 0 is the master's, and there is a worker less.
- * begin and end are node indices in the loaded graph's order (ff_onnx_load), checked on reading by
- * "nodes" and the names of the tensors that cross. A route of null is decided at each request.
- * Opens no file: what it needs comes in as data.
+ * Where a planner knew a network and what ops cost: "network" and "compute" are the profiles'
+ * names, "memory_mb" the master's memory and, in a stage, its workers'; routes are "inline" or
+ * "store"; "predicted" is {"latency_ms" (p50), "mean_ms", "p99_ms", "cost_usd"}, and in a stage
+ * {"mean_ms", "p99_ms", "compute_ms", "codec_ms", "route_ms", "serial_ms", "cost_usd"}: what
+ * plan_cost.h says. Unknown and repeated members are refused. begin and end are node indices in the
+ * loaded graph's order (ff_onnx_load), checked on reading by "nodes" and the names of the tensors
+ * that cross. A route of null is decided at each request. Opens no file: what it needs comes in as
+ * data.
  */
 #ifndef FF_PLAN_PLAN_H
 #define FF_PLAN_PLAN_H
 
 #include "base/json.h"
 #include "graph/onnx.h"
+#include "plan/plan_cost.h"
 #include "split/split.h"
 
 #define FF_MAX_PLAN_BYTES  (64u << 20) /* of a plan.json */
 #define FF_MAX_PLAN_SHAPES 1024        /* of inputs */
 
+typedef enum ff_plan_route {
+    FF_PLAN_ROUTE_OPEN, /* decided at each request; or it does not travel */
+    FF_PLAN_ROUTE_INLINE,
+    FF_PLAN_ROUTE_STORE
+} ff_plan_route;
+
 typedef struct ff_plan_tensor {
     const char *name;
     uint64_t bytes; /* of the largest part that travels */
+    ff_plan_route route;
 } ff_plan_tensor;
 
 typedef struct ff_plan_stage {
@@ -33,6 +46,9 @@ typedef struct ff_plan_stage {
     uint64_t flops;
     uint64_t weight_bytes; /* summed over the pieces */
     double halo;           /* extra FLOPs of the pieces, as a ratio of the stage's */
+    double worker_mb;      /* 0 = not decided */
+    bool predicted;
+    ff_stage_cost cost; /* where predicted; of it, workers and bytes are not in plan.json */
     int in_count;
     ff_plan_tensor *in;
     int out_count;
@@ -50,6 +66,10 @@ typedef struct ff_plan {
     int stage_count;
     ff_plan_stage *stage;
     double planning_ms;
+    const char *network, *compute; /* names of profiles; NULL = none was used */
+    double master_mb;              /* 0 = not decided */
+    bool predicted;
+    double latency_ms, mean_ms, p99_ms, cost_usd; /* where predicted; latency is the p50 */
 } ff_plan;
 
 typedef struct ff_plan_options {
@@ -67,6 +87,12 @@ ff_code ff_plan_make_split(const ff_graph *g, const ff_split *split, ff_plan **o
 /* A chain of `stages` whole stages, each on a worker of its own, cut near equal shares of FLOPs and
  * weights ("planner": "split"); fewer where there are not so many places to cut. */
 ff_code ff_plan_make_chain(const ff_graph *g, int stages, ff_plan **out, ff_err *err);
+/* Fills in what the plan takes by the target's profiles and memory sizes (those of the plan where
+ * it has some): routes, times, cost; exact pieces, the slowest of unequal workers, stages added up
+ * as distributions by their first three cumulants. FF_LIMIT: a bound that a function of the plan
+ * breaks; FF_NOT_FOUND: an op without an entry. The plan is then as it was. */
+ff_code ff_plan_predict(ff_plan *plan, const ff_graph *g, const ff_plan_target *target,
+                        ff_err *err);
 /* What the plan says about its model; all is copied. FF_USAGE where sha256 is no 64 hex digits. */
 ff_code ff_plan_set_model(ff_plan *plan, const char *path, const char *sha256,
                           const ff_onnx_shape *shapes, int shape_count, ff_err *err);

@@ -144,7 +144,8 @@ static int ways_of(const ff_coster *c, const ff_load_tensor *tensors, int count,
                    double most, way ways[FF_LOAD_TENSORS + 1])
 {
     int found = 0;
-    for (int k = 0; k <= (c->target->inline_only ? 0 : count); k++) {
+    int first = c->target->store_only ? count : 0;
+    for (int k = first; k <= (c->target->inline_only ? 0 : count); k++) {
         way w = way_of(tensors, count, k, own);
         if (w.most_inline <= most && (k == 0 || tensors[0].most <= c->store_most))
             ways[found++] = w;

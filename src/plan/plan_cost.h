@@ -42,6 +42,7 @@ typedef struct ff_plan_target {
     bool tail;                   /* stages by their p99 */
     bool cold;                   /* every worker starts first */
     bool inline_only;            /* nothing goes by the store */
+    bool store_only;             /* all tensors do */
 } ff_plan_target;
 
 /* Parts of one tensor that go to, or come from, the pieces; bytes. */

@@ -74,6 +74,99 @@ static ff_code parse_shapes(ff_plan *plan, yyjson_val *root, ff_err *err)
     return FF_OK;
 }
 
+static ff_code parse_route(yyjson_val *item, ff_plan_route *out, ff_err *err)
+{
+    yyjson_val *route = yyjson_obj_get(item, "route");
+    const char *text = yyjson_get_str(route);
+    *out = FF_PLAN_ROUTE_OPEN;
+    if (route == NULL || yyjson_is_null(route))
+        return FF_OK;
+    if (text == NULL || (strcmp(text, "inline") != 0 && strcmp(text, "store") != 0))
+        return ff_err_set(err, FF_FORMAT,
+                          "member \"route\": wanted null, \"inline\" or \"store\", found '%.64s'",
+                          text != NULL ? text : yyjson_get_type_desc(route));
+    *out = text[0] == 'i' ? FF_PLAN_ROUTE_INLINE : FF_PLAN_ROUTE_STORE;
+    return FF_OK;
+}
+
+/* An object whose members are all named, and come once. */
+static ff_code check_members(yyjson_val *obj, const char *const *names, ff_err *err)
+{
+    yyjson_obj_iter it;
+    yyjson_val *key;
+    uint64_t seen = 0;
+    if (!yyjson_is_obj(obj))
+        return ff_err_set(err, FF_FORMAT, "wanted an object, found %s", yyjson_get_type_desc(obj));
+    yyjson_obj_iter_init(obj, &it);
+    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+        int i = 0;
+        while (names[i] != NULL && strcmp(names[i], yyjson_get_str(key)) != 0)
+            i++;
+        if (names[i] == NULL)
+            return ff_err_set(err, FF_FORMAT, "member \"%.64s\" is not known here",
+                              yyjson_get_str(key));
+        if ((seen >> i & 1u) != 0)
+            return ff_err_set(err, FF_FORMAT, "member \"%s\" comes twice", names[i]);
+        seen |= (uint64_t)1 << i;
+    }
+    return FF_OK;
+}
+
+/* A number that is not negative, where the member is there. */
+static ff_code parse_optional(yyjson_val *obj, const char *name, double *out, ff_err *err)
+{
+    if (!ff_json_has(obj, name))
+        return FF_OK;
+    ff_code code = ff_json_num(obj, name, out, err);
+    if (code == FF_OK && !(*out >= 0))
+        code = ff_err_set(err, FF_FORMAT, "member \"%s\": wanted 0 or more, found %g", name, *out);
+    return code;
+}
+
+/* A figure of "predicted". */
+typedef struct figure {
+    const char *name;
+    double *value;
+} figure;
+
+/* "predicted" of a plan, or of a stage: null, or all of the figures. */
+static ff_code parse_predicted(yyjson_val *obj, const figure *figures, int count, bool *predicted,
+                               ff_err *err)
+{
+    const char *names[16] = {NULL};
+    yyjson_val *given = yyjson_obj_get(obj, "predicted");
+    *predicted = false;
+    if (given == NULL || yyjson_is_null(given))
+        return FF_OK;
+    for (int i = 0; i < count; i++)
+        names[i] = figures[i].name;
+    ff_code code = check_members(given, names, err);
+    for (int i = 0; i < count && code == FF_OK; i++) {
+        code = ff_json_num(given, figures[i].name, figures[i].value, err);
+        if (code == FF_OK && !(*figures[i].value >= 0))
+            code = ff_err_set(err, FF_FORMAT, "member \"%s\": wanted 0 or more, found %g",
+                              figures[i].name, *figures[i].value);
+    }
+    if (code != FF_OK)
+        ff_err_wrap(err, "member \"predicted\"");
+    *predicted = code == FF_OK;
+    return code;
+}
+
+#define STAGE_FIGURES(cost)                                                                        \
+    {                                                                                              \
+        {"mean_ms", &(cost)->mean_ms}, {"p99_ms", &(cost)->tail_ms},                               \
+            {"compute_ms", &(cost)->compute_ms}, {"codec_ms", &(cost)->codec_ms},                  \
+            {"route_ms", &(cost)->route_ms}, {"serial_ms", &(cost)->serial_ms},                    \
+            {"cost_usd", &(cost)->usd},                                                            \
+    }
+#define PLAN_FIGURES(plan)                                                                         \
+    {                                                                                              \
+        {"latency_ms", &(plan)->latency_ms}, {"mean_ms", &(plan)->mean_ms},                        \
+            {"p99_ms", &(plan)->p99_ms}, {"cost_usd", &(plan)->cost_usd},                          \
+    }
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
 static ff_code parse_tensors(ff_plan *plan, yyjson_val *stage, const char *member,
                              ff_plan_tensor **out, int *out_count, ff_err *err)
 {
@@ -91,7 +184,12 @@ static ff_code parse_tensors(ff_plan *plan, yyjson_val *stage, const char *membe
     yyjson_arr_iter_init(array, &it);
     while ((item = yyjson_arr_iter_next(&it)) != NULL) {
         int64_t bytes = 0;
-        code = get_text(plan, item, "name", FF_MAX_NAME, &tensors[count].name, err);
+        static const char *const MEMBERS[] = {"name", "bytes", "route", NULL};
+        code = check_members(item, MEMBERS, err);
+        if (code == FF_OK)
+            code = get_text(plan, item, "name", FF_MAX_NAME, &tensors[count].name, err);
+        if (code == FF_OK)
+            code = parse_route(item, &tensors[count].route, err);
         if (code == FF_OK)
             code = ff_json_int(item, "bytes", 0, (int64_t)FF_MAX_TENSOR_BYTES, &bytes, err);
         if (code != FF_OK) {
@@ -133,17 +231,39 @@ static ff_code parse_own(yyjson_val *item, ff_plan_stage *out, ff_err *err)
     return code;
 }
 
+/* One worker a piece, but where the master has the first. */
+static ff_code parse_workers(yyjson_val *item, const ff_plan_stage *stage, ff_err *err)
+{
+    int64_t workers = 0;
+    bool local = stage->stage.split.kind == FF_SPLIT_LOCAL;
+    int wanted = local ? 0 : ff_split_count(&stage->stage.split) - stage->own;
+    return ff_json_int(item, "workers", wanted, wanted, &workers, err);
+}
+
 static ff_code parse_stage(ff_plan *plan, yyjson_val *item, int begin, ff_plan_stage *out,
                            ff_err *err)
 {
+    static const char *const MEMBERS[] = {
+        "begin",         "end",       "split",   "workers",          "master_piece",
+        "flops",         "inputs",    "outputs", "halo_flops_ratio", "memory_mb",
+        "weights_bytes", "predicted", NULL};
     int64_t from = 0, to = 0, flops = 0, weights = 0;
-    ff_code code = ff_json_int(item, "begin", begin, begin, &from, err); /* no gap, no overlap */
+    const figure figures[] = STAGE_FIGURES(&out->cost);
+    ff_code code = check_members(item, MEMBERS, err);
+    if (code == FF_OK)
+        code = ff_json_int(item, "begin", begin, begin, &from, err); /* no gap, no overlap */
     if (code == FF_OK)
         code = ff_json_int(item, "end", begin + 1, plan->node_count, &to, err);
     if (code == FF_OK)
         code = parse_split(item, &out->stage.split, err);
     if (code == FF_OK)
         code = parse_own(item, out, err);
+    if (code == FF_OK)
+        code = parse_workers(item, out, err);
+    if (code == FF_OK)
+        code = parse_optional(item, "memory_mb", &out->worker_mb, err);
+    if (code == FF_OK)
+        code = parse_predicted(item, figures, COUNT(figures), &out->predicted, err);
     if (code == FF_OK)
         code = ff_json_int(item, "flops", 0, INT64_MAX, &flops, err);
     if (code == FF_OK)
@@ -209,12 +329,33 @@ static ff_code parse_model(ff_plan *plan, yyjson_val *root, ff_err *err)
     return code;
 }
 
+/* What the planner knew, and what it expects. */
+static ff_code parse_outlook(ff_plan *plan, yyjson_val *root, ff_err *err)
+{
+    const figure figures[] = PLAN_FIGURES(plan);
+    ff_code code = parse_optional(root, "memory_mb", &plan->master_mb, err);
+    if (code == FF_OK && ff_json_has(root, "network"))
+        code = get_text(plan, root, "network", FF_MAX_NAME, &plan->network, err);
+    if (code == FF_OK && ff_json_has(root, "compute"))
+        code = get_text(plan, root, "compute", FF_MAX_NAME, &plan->compute, err);
+    if (code == FF_OK)
+        code = parse_predicted(root, figures, COUNT(figures), &plan->predicted, err);
+    if (code == FF_OK && ff_json_has(root, "planning_ms"))
+        code = ff_json_num(root, "planning_ms", &plan->planning_ms, err);
+    return code;
+}
+
 static ff_code parse_root(ff_plan *plan, yyjson_val *root, ff_err *err)
 {
+    static const char *const MEMBERS[] = {"format",      "planner",   "model",   "shapes",
+                                          "stages",      "predicted", "network", "compute",
+                                          "planning_ms", "memory_mb", NULL};
     int64_t format = 0;
     if (!yyjson_is_obj(root))
         return ff_err_set(err, FF_FORMAT, "a plan is a JSON object");
     ff_code code = ff_json_int(root, "format", FORMAT, FORMAT, &format, err);
+    if (code == FF_OK)
+        code = check_members(root, MEMBERS, err);
     if (code == FF_OK)
         code = get_text(plan, root, "planner", 64, &plan->planner, err);
     if (code == FF_OK)
@@ -223,9 +364,7 @@ static ff_code parse_root(ff_plan *plan, yyjson_val *root, ff_err *err)
         code = parse_shapes(plan, root, err);
     if (code == FF_OK)
         code = parse_stages(plan, root, err);
-    if (code == FF_OK && ff_json_has(root, "planning_ms"))
-        code = ff_json_num(root, "planning_ms", &plan->planning_ms, err);
-    return code;
+    return code == FF_OK ? parse_outlook(plan, root, err) : code;
 }
 
 ff_code ff_plan_parse(ff_bytes json, ff_plan **out, ff_err *err)
@@ -258,7 +397,11 @@ static void add_tensors(yyjson_mut_doc *doc, yyjson_mut_val *stage, const char *
         yyjson_mut_val *item = yyjson_mut_arr_add_obj(doc, array);
         yyjson_mut_obj_add_str(doc, item, "name", tensors[i].name);
         yyjson_mut_obj_add_uint(doc, item, "bytes", tensors[i].bytes);
-        yyjson_mut_obj_add_null(doc, item, "route");
+        if (tensors[i].route == FF_PLAN_ROUTE_OPEN)
+            yyjson_mut_obj_add_null(doc, item, "route");
+        else
+            yyjson_mut_obj_add_str(doc, item, "route",
+                                   tensors[i].route == FF_PLAN_ROUTE_STORE ? "store" : "inline");
     }
 }
 
@@ -268,8 +411,17 @@ static uint64_t bounded(uint64_t number)
     return number > INT64_MAX ? INT64_MAX : number;
 }
 
-static void add_stage(yyjson_mut_doc *doc, yyjson_mut_val *stages, const ff_plan_stage *s)
+static void add_predicted(yyjson_mut_doc *doc, yyjson_mut_val *obj, const figure *figures,
+                          int count)
 {
+    yyjson_mut_val *to = yyjson_mut_obj_add_obj(doc, obj, "predicted");
+    for (int i = 0; i < count; i++)
+        yyjson_mut_obj_add_real(doc, to, figures[i].name, *figures[i].value);
+}
+
+static void add_stage(yyjson_mut_doc *doc, yyjson_mut_val *stages, ff_plan_stage *s)
+{
+    const figure figures[] = STAGE_FIGURES(&s->cost);
     char text[64];
     yyjson_mut_val *item = yyjson_mut_arr_add_obj(doc, stages);
     bool local = s->stage.split.kind == FF_SPLIT_LOCAL;
@@ -286,6 +438,26 @@ static void add_stage(yyjson_mut_doc *doc, yyjson_mut_val *stages, const ff_plan
     yyjson_mut_obj_add_real(doc, item, "halo_flops_ratio", s->halo);
     add_tensors(doc, item, "inputs", s->in, s->in_count);
     add_tensors(doc, item, "outputs", s->out, s->out_count);
+    if (s->worker_mb > 0)
+        yyjson_mut_obj_add_real(doc, item, "memory_mb", s->worker_mb);
+    if (s->predicted)
+        add_predicted(doc, item, figures, COUNT(figures));
+}
+
+static void add_outlook(yyjson_mut_doc *doc, yyjson_mut_val *root, const ff_plan *plan)
+{
+    ff_plan copy = *plan;
+    const figure figures[] = PLAN_FIGURES(&copy);
+    if (plan->network != NULL)
+        yyjson_mut_obj_add_str(doc, root, "network", plan->network);
+    if (plan->compute != NULL)
+        yyjson_mut_obj_add_str(doc, root, "compute", plan->compute);
+    if (plan->master_mb > 0)
+        yyjson_mut_obj_add_real(doc, root, "memory_mb", plan->master_mb);
+    if (plan->predicted)
+        add_predicted(doc, root, figures, COUNT(figures));
+    else
+        yyjson_mut_obj_add_null(doc, root, "predicted");
 }
 
 ff_code ff_plan_emit(const ff_plan *plan, ff_buf *json, ff_err *err)
@@ -312,7 +484,7 @@ ff_code ff_plan_emit(const ff_plan *plan, ff_buf *json, ff_err *err)
     yyjson_mut_val *stages = yyjson_mut_obj_add_arr(doc, root, "stages");
     for (int s = 0; s < plan->stage_count; s++)
         add_stage(doc, stages, &plan->stage[s]);
-    yyjson_mut_obj_add_null(doc, root, "predicted");
+    add_outlook(doc, root, plan);
     yyjson_mut_obj_add_real(doc, root, "planning_ms", plan->planning_ms);
     ff_code code = ff_json_emit(doc, true, json, err);
     yyjson_mut_doc_free(doc);

@@ -72,7 +72,7 @@ static bool worth(const ff_solver *s, const interval *at, double least_ms, doubl
 {
     const ff_coster *c = &s->coster[s->options->memory_count - 1];
     if (!single(s))
-        return s->tight || least_ms < at->local_ms || !s->space->local;
+        return s->tight || s->dead || least_ms < at->local_ms || !s->space->local;
     if (s->best[at->end] < 0)
         return true;
     if (!cost_first(s))
@@ -210,6 +210,7 @@ static void set_up(ff_solver *s, int master)
     ff_sweep_whole(s->sweep, 0, &load);
     s->tight =
         !ff_master_fits(&s->coster[0], load.weights, load.activations + 2 * held, NULL, NULL);
+    s->dead = ff_sweep_all_ms(s->sweep, 0, nodes) > ff_sweep_whole_ms(s->sweep, 0, nodes);
     s->two = o->goal == FF_GOAL_FRONTIER || o->slo_ms > 0;
     s->found.count = 0;
     for (int i = 0; i < s->space->cut_count; i++) {

@@ -26,7 +26,7 @@ typedef struct ff_candidate {
     ff_stage_load load;
 } ff_candidate;
 
-/* What plans are made of. */
+/* What plans are made of. What it points to is the owner's (ff_space). */
 typedef struct ff_plan_space {
     int cut_count; /* the first is 0, the last the number of nodes; rising */
     const int *cuts;

@@ -30,6 +30,7 @@ typedef struct ff_solver {
     ff_coster coster[FF_MAX_MEMORIES];
     bool two;   /* time and money count both */
     bool tight; /* the master's memory may break */
+    bool dead;  /* the graph has nodes that nothing needs: a longer stage may leave them out */
     ff_options_list found;
     int *first; /* by end: its first option; cut_count + 1 */
     /* one label a cut, where that is enough */

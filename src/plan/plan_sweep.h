@@ -32,8 +32,10 @@ const ff_graph *ff_sweep_graph(const ff_sweep *s);
 const int *ff_sweep_cuts(const ff_sweep *s, int live, int *count);
 /* Bytes of all tensors that are alive at position p. */
 double ff_sweep_alive(const ff_sweep *s, int p);
-/* ms of the nodes [begin, end), whole, on the compute profile's machine; prefix sums. */
+/* ms of the nodes [begin, end), whole, on the compute profile's machine: without those that no
+ * output of the graph depends on, and with them. */
 double ff_sweep_whole_ms(const ff_sweep *s, int begin, int end);
+double ff_sweep_all_ms(const ff_sweep *s, int begin, int end);
 
 void ff_sweep_end(ff_sweep *s, int end); /* begins a sweep: [end, end) */
 void ff_sweep_back(ff_sweep *s);         /* takes one node more */

@@ -56,7 +56,7 @@ struct ff_sweep {
     ff_arena *arena;
     ff_sweep_value *value;
     ff_sweep_node *node;
-    double *alive, *ms_before; /* by position */
+    double *alive, *ms_before, *all_ms_before; /* by position */
     int *crossing; /* tensors made by nodes that cross a position; -1: of unknown size */
     int counts, count[FF_SWEEP_COUNTS], first[FF_SWEEP_COUNTS];
     int parts; /* all counts together */

@@ -177,8 +177,8 @@ static void look_at_work(ff_sweep *s, int n, const ff_compute_profile *compute)
             made / ((double)s->value[gn->out[0]].len[0] * (double)s->value[gn->out[0]].len[1]);
 }
 
-/* Does a graph output depend on the node? The others cost nothing anywhere. */
-static void mark_dead(ff_sweep *s)
+/* ms of the nodes before a position: of those that a graph output depends on, and of all. */
+static void look_at_times(ff_sweep *s)
 {
     const ff_graph *g = s->g;
     uint8_t *wanted = ff_mem_must((size_t)g->value_count + 1);
@@ -192,7 +192,11 @@ static void mark_dead(ff_sweep *s)
         for (int i = 0; i < ff_sweep_reads(gn) && needed; i++)
             if (ff_sweep_read_at(gn, i) != FF_NO_VALUE)
                 wanted[ff_sweep_read_at(gn, i)] = 1;
-        s->node[n].whole_ms = needed ? s->node[n].whole_ms : 0;
+        s->ms_before[n + 1] = needed ? s->node[n].whole_ms : 0;
+    }
+    for (int n = 0; n < g->node_count; n++) {
+        s->ms_before[n + 1] += s->ms_before[n];
+        s->all_ms_before[n + 1] = s->all_ms_before[n] + s->node[n].whole_ms;
     }
     ff_mem_free(wanted);
 }
@@ -223,7 +227,6 @@ static void look_at_positions(ff_sweep *s)
             s->alive[p] += s->alive[p - 1];
             s->crossing[p] += s->crossing[p - 1];
             unknown[p] += unknown[p - 1];
-            s->ms_before[p] = s->ms_before[p - 1] + s->node[p - 1].whole_ms;
         }
     }
     for (int p = 0; p <= g->node_count; p++)
@@ -276,6 +279,7 @@ ff_sweep *ff_sweep_new(const ff_graph *g, const ff_compute_profile *compute, con
     s->node = ff_arena_array(arena, places, sizeof *s->node);
     s->alive = ff_arena_array(arena, places, sizeof *s->alive);
     s->ms_before = ff_arena_array(arena, places, sizeof *s->ms_before);
+    s->all_ms_before = ff_arena_array(arena, places, sizeof *s->all_ms_before);
     s->crossing = ff_arena_array(arena, places, sizeof *s->crossing);
     s->cuts = ff_arena_array(arena, places, sizeof *s->cuts);
     s->open = ff_arena_array(arena, values, sizeof *s->open);
@@ -293,7 +297,7 @@ ff_sweep *ff_sweep_new(const ff_graph *g, const ff_compute_profile *compute, con
         s->node[n].barrier = !s->node[n].passes[0] && !s->node[n].passes[1];
         most = g->nodes[n].in_count > most ? g->nodes[n].in_count : most;
     }
-    mark_dead(s);
+    look_at_times(s);
     look_at_positions(s);
     for (int a = 0; a < 2; a++)
         s->own[a] = ff_arena_array(arena, (size_t)s->parts + 1, sizeof *s->own[a]);
@@ -332,6 +336,11 @@ double ff_sweep_alive(const ff_sweep *s, int p)
 double ff_sweep_whole_ms(const ff_sweep *s, int begin, int end)
 {
     return s->ms_before[end] - s->ms_before[begin];
+}
+
+double ff_sweep_all_ms(const ff_sweep *s, int begin, int end)
+{
+    return s->all_ms_before[end] - s->all_ms_before[begin];
 }
 
 /* The needs of one node for a part of its output that is cut along one axis only. */

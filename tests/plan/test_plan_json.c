@@ -52,6 +52,42 @@ static void there_and_back(void **state)
     ff_plan_free(again);
 }
 
+/* What a planner that knows costs adds. */
+static void predicted(void **state)
+{
+    (void)state;
+    ff_plan *plan = NULL, *again = NULL;
+    ff_buf json;
+    ff_buf_init(&json, 0);
+    assert_int_equal(ff_plan_parse(ff_bytes_of(PLAN, sizeof PLAN - 1), &plan, NULL), FF_OK);
+    assert_false(plan->predicted || plan->stage[0].predicted);
+    assert_int_equal(plan->stage[0].in[0].route, FF_PLAN_ROUTE_OPEN);
+    plan->predicted = plan->stage[0].predicted = true;
+    plan->network = "aws-lambda";
+    plan->compute = "gillis-lambda";
+    plan->latency_ms = 100.5;
+    plan->p99_ms = 140;
+    plan->cost_usd = 2.5e-5;
+    plan->master_mb = 3008;
+    plan->stage[0].worker_mb = 1769;
+    plan->stage[0].cost.route_ms = 31.25;
+    plan->stage[0].in[0].route = FF_PLAN_ROUTE_STORE;
+    plan->stage[0].out[0].route = FF_PLAN_ROUTE_INLINE;
+    assert_int_equal(ff_plan_emit(plan, &json, NULL), FF_OK);
+    assert_int_equal(ff_plan_parse(ff_buf_view(&json), &again, NULL), FF_OK);
+    assert_true(again->predicted && again->stage[0].predicted && !again->stage[1].predicted);
+    assert_string_equal(again->network, "aws-lambda");
+    assert_string_equal(again->compute, "gillis-lambda");
+    assert_true(again->latency_ms == 100.5 && again->p99_ms == 140 && again->cost_usd == 2.5e-5);
+    assert_true(again->master_mb == 3008 && again->stage[0].worker_mb == 1769);
+    assert_true(again->stage[0].cost.route_ms == 31.25);
+    assert_int_equal(again->stage[0].in[0].route, FF_PLAN_ROUTE_STORE);
+    assert_int_equal(again->stage[0].out[0].route, FF_PLAN_ROUTE_INLINE);
+    ff_buf_clean(&json);
+    ff_plan_free(plan);
+    ff_plan_free(again);
+}
+
 static void truncations(void **state)
 {
     (void)state;
@@ -106,7 +142,24 @@ static void lies(void **state)
         {"\"flops\": 1000", "\"flops\": 18446744073709551615", FF_FORMAT, "\"flops\""},
         {"\"bytes\": 128", "\"bytes\": 99999999999999", FF_FORMAT, "\"inputs\", item 0"},
         {"\"inputs\": [{", "\"inputs\": [3, {", FF_FORMAT, "item 0"},
-        {"\"stages\": [{", "\"stages\": [], \"x\": [{", FF_LIMIT, "found 0"},
+        {"\"workers\": 3", "\"workers\": 4", FF_FORMAT, "stage 0: member \"workers\""},
+        {"\"workers\": 3", "\"workers\": 3, \"workers\": 3", FF_FORMAT, "comes twice"},
+        {"\"workers\": 0", "\"workers\": 1", FF_FORMAT, "stage 1: member \"workers\""},
+        {"\"workers\": 3, ", "", FF_FORMAT, "\"workers\""},
+        {"\"flops\": 10,", "\"flops\": 10, \"tiles\": [],", FF_FORMAT,
+         "stage 1: member \"tiles\" is not known"},
+        {"\"planner\": \"grid\"", "\"planner\": \"grid\", \"planer\": 1", FF_FORMAT, "planer"},
+        {"\"route\": null", "\"route\": \"s3\"", FF_FORMAT, "\"inputs\", item 0: member \"route\""},
+        {"\"route\": null", "\"route\": 1", FF_FORMAT, "\"route\""},
+        {"\"predicted\": null", "\"predicted\": 5", FF_FORMAT, "\"predicted\": wanted an object"},
+        {"\"predicted\": null", "\"predicted\": {\"latency_ms\": 1}", FF_FORMAT, "mean_ms"},
+        {"\"predicted\": null",
+         "\"predicted\": {\"latency_ms\": -1, \"mean_ms\": 1, \"p99_ms\": 1, \"cost_usd\": 1}",
+         FF_FORMAT, "0 or more, found -1"},
+        {"\"planning_ms\"", "\"memory_mb\": -3, \"planning_ms\"", FF_FORMAT, "\"memory_mb\""},
+        {"\"end\": 30, ", "\"end\": 29, ", FF_FORMAT, "end at node 29, the model has 30"},
+        {", {\"begin\": 12", ", {\"begin\": 13", FF_FORMAT, "stage 1: member \"begin\""},
+        {"\"stages\": [{", "\"stages\": [], \"network\": [{", FF_LIMIT, "found 0"},
         {"{\"format\"", "[{\"format\"", FF_FORMAT, "not JSON"},
         {"0.25", "null", FF_FORMAT, "halo_flops_ratio"},
     };
@@ -128,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
+        cmocka_unit_test(predicted),
         cmocka_unit_test(truncations),
         cmocka_unit_test(lies),
     };

@@ -74,7 +74,7 @@ static void compare(tally *t, const ff_graph *g, const ff_stage *stage, const ff
         differ(t, stage, "work", fast->work_ms, exact.work_ms);
     if (fabs(fast->work_first_ms - exact.work_first_ms) > 1e-6 + 0.02 * exact.work_first_ms)
         differ(t, stage, "work of piece 0", fast->work_first_ms, exact.work_first_ms);
-    if (fast->activations < exact.activations - 4096) /* slices are copies */
+    if (fast->activations < 0.9 * exact.activations - 4096) /* slices are copies */
         differ(t, stage, "activations", fast->activations, exact.activations);
     if (fast->held != exact.held)
         differ(t, stage, "held", fast->held, exact.held);
