@@ -98,8 +98,7 @@ static ff_code split_emit(const ff_op_job *job, ff_err *err)
         whole = whole && (sizes[k] == whole_length(job, k, along) || job->out[k] == FF_NO_VALUE);
     }
     if (whole) {
-        int as_is[2] = {job->in[0], at->node->in_count > 1 ? job->in[1] : FF_NO_VALUE};
-        ff_op_add(job, as_is, at->node->in_count, NULL);
+        ff_op_add(job, job->in, at->node->in_count, NULL);
         ff_mem_free(sizes);
         return FF_OK;
     }
