@@ -407,9 +407,12 @@ static ff_code verify_stages(verifier *v, ff_err *err)
         describe(v, stage, out);
         if (!out->weights_ok)
             differs(v,
-                    "stage %d (%.32s): its pieces hold %llu bytes of weights, the stage has %llu",
+                    "stage %d (%.32s): its pieces hold %llu bytes of weights, the stage has %llu, "
+                    "of which they divide %llu",
                     s, stage->split, (unsigned long long)out->pieces_weights_bytes,
-                    (unsigned long long)out->whole_weights_bytes);
+                    (unsigned long long)out->whole_weights_bytes,
+                    (unsigned long long)(out->divided_bytes > 0 ? out->divided_bytes
+                                                                : out->whole_weights_bytes));
         ff_code code = make_outputs(v, stage, err);
         for (int p = 0; p < stage->piece_count && code == FF_OK; p++)
             code = verify_piece(v, s, p, err);

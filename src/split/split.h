@@ -86,7 +86,8 @@ int ff_split_count(const ff_split *split); /* pieces */
 void ff_stage_borders(const ff_graph *g, int begin, int end, int **in, int *in_count, int **out,
                       int *out_count);
 
-/* Can node pass the split? why gets the reason where not: "node 'pool' (GlobalAveragePool) ...". */
+/* Can node pass the split (a grid: tiles of its output)? why gets the reason where not: "node
+ * 'pool' (GlobalAveragePool) ...", and says if a grid stage may end in it all the same. */
 bool ff_split_passes(const ff_graph *g, int node, const ff_split *split, char *why, size_t size);
 /* Can the whole stage? FF_UNSUPPORTED names the node and what is in the way (also: a map with
  * fewer rows than the grid; two outputs of different size that do not tile alike). */

@@ -150,9 +150,15 @@ bool ff_split_passes(const ff_graph *g, int node, const ff_split *split, char *w
     if (split->kind != FF_SPLIT_GRID) {
         return true;
     }
+    if (ff_grid_passes_map(g, node, split, why, size)) {
+        return true;
+    }
     const ff_stage alone = {node, node + 1, *split};
-    return ff_grid_passes_map(g, node, split, why, size) ||
-           ff_stage_check(g, &alone, NULL) == FF_OK; /* sums over its tiles */
+    size_t used = why == NULL ? 0 : strlen(why);
+    if (used + 1 < size && ff_stage_check(g, &alone, NULL) == FF_OK) {
+        snprintf(why + used, size - used, ", but may end a stage: each piece sums over its tile");
+    }
+    return false;
 }
 
 /* Of the products that pieces of a grid share out row by row. */

@@ -102,6 +102,42 @@ static void copied_weights(void **state)
     model_clean(&m);
 }
 
+/* Pieces of a grid hold the convolutions' weights each, and their own rows of the product that the
+ * stage ends in, in a file each. */
+static void copied_rows(void **state)
+{
+    (void)state;
+    char dir[128];
+    model m;
+    ff_manifest *manifest = NULL;
+    ff_verify v = {0};
+    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
+    model_zoo(&m, "vgg11", 8);
+    model_plan(&m, "grid", 2, 2, 2);
+    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
+    must(ff_manifest_load(dir, &manifest, err));
+    assert_string_equal(manifest->stage[1].split, "grid 2x2");
+    assert_true(manifest->stage[1].piece[0].out[0].add);
+    assert_string_equal(manifest->stage[0].piece[1].weights, manifest->stage[0].piece[0].weights);
+    assert_string_equal(manifest->stage[1].piece[1].weights, "s1/w1.bin");
+    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
+    assert_true(v.ok);
+    assert_true(v.stage[1].divided_bytes > v.stage[1].whole_weights_bytes / 2);
+    assert_true(v.stage[1].pieces_weights_bytes < 2 * v.stage[1].whole_weights_bytes);
+    /* one that holds all rows */
+    manifest->stage[1].piece[3].weights_bytes = v.stage[1].whole_weights_bytes;
+    ff_verify_clean(&v);
+    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
+    assert_false(v.ok);
+    assert_false(v.stage[1].weights_ok);
+    assert_true(v.stage[0].weights_ok);
+    assert_non_null(strstr(v.difference, "(grid 2x2): its pieces hold "));
+    ff_verify_clean(&v);
+    ff_manifest_free(manifest);
+    must(ff_dir_remove(dir, err));
+    model_clean(&m);
+}
+
 static void random_graphs(void **state)
 {
     (void)state;
@@ -362,11 +398,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks),       cmocka_unit_test(divided_weights),
-        cmocka_unit_test(copied_weights), cmocka_unit_test(random_graphs),
-        cmocka_unit_test(text_detector),  cmocka_unit_test(external_data),
-        cmocka_unit_test(nchwc_form),     cmocka_unit_test(given_inputs),
-        cmocka_unit_test(damaged_weight), cmocka_unit_test(damaged_piece),
-        cmocka_unit_test(damaged_model),
+        cmocka_unit_test(copied_weights), cmocka_unit_test(copied_rows),
+        cmocka_unit_test(random_graphs),  cmocka_unit_test(text_detector),
+        cmocka_unit_test(external_data),  cmocka_unit_test(nchwc_form),
+        cmocka_unit_test(given_inputs),   cmocka_unit_test(damaged_weight),
+        cmocka_unit_test(damaged_piece),  cmocka_unit_test(damaged_model),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

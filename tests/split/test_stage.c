@@ -188,11 +188,16 @@ static void node_by_node(void **state)
     gm_init(&m, 13, 1);
     squeeze(&m);
     ff_split grid = {FF_SPLIT_GRID, 2, 2}, whole = {FF_SPLIT_OFFLOAD, 0, 0};
-    static const bool PASSES[] = {true, true, true, true, true};
+    static const bool PASSES[] = {true, false, true, true, true};
     for (int n = 0; n < m.g->node_count; n++) {
         assert_int_equal(ff_split_passes(m.g, n, &grid, why, sizeof why), PASSES[n]);
         assert_true(ff_split_passes(m.g, n, &whole, why, sizeof why));
     }
+    assert_false(ff_split_passes(m.g, 1, &grid, why, sizeof why));
+    assert_string_equal(why,
+                        "it reads the whole map, but may end a stage: each piece sums over its "
+                        "tile");
+    assert_false(ff_split_passes(m.g, 1, &grid, NULL, 0));
     gm_clean(&m);
 }
 
