@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/profiles.h"
 #include "measure/kernel.h"
 #include "net/http.h"
 
@@ -27,18 +28,6 @@ static ff_code number_of(const char *flag, const char *text, double lo, double h
         return ff_err_set(err, FF_USAGE, "--%s: wanted %g to %g, found '%s'", flag, lo, hi, text);
     *out = value;
     return FF_OK;
-}
-
-static ff_code load_profile(const char *path, ff_net_profile **out, ff_err *err)
-{
-    ff_buf json = {0};
-    ff_code code = ff_file_read(path, FF_MAX_PROFILE_BYTES, &json, err);
-    if (!code)
-        code = ff_net_profile_parse(ff_buf_view(&json), out, err);
-    if (code)
-        ff_err_in_file(err, path);
-    ff_buf_clean(&json);
-    return code;
 }
 
 static ff_code measure_host(double *gmac_per_s, ff_err *err)
@@ -77,7 +66,7 @@ ff_code ff_cli_emulation_options(const ff_args *args, ff_local_options *options,
     if (!code && gmacs)
         code = number_of("host-gmacs", gmacs, 0.01, MAX_GMACS, &options->host_gmac_per_s, err);
     if (!code)
-        code = load_profile(network, profile, err);
+        code = ff_cli_network_profile(network, profile, err);
     options->network = *profile;
     options->seed = (uint64_t)seed;
     options->cpus = ff_engine_cpus();

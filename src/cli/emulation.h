@@ -12,7 +12,7 @@
 
 /* Rows of a verb's table. */
 #define FF_CLI_EMULATION_FLAGS                                                                     \
-    {"network", "PROFILE", "emulate this network and its CPUs: a profile's file", false},          \
+    {"network", "PROFILE", "emulate this network and its CPUs: a profile's name or file", false},  \
         {"dilation", "auto|K",                                                                     \
          "slow all down K times, and divide what is reported (default auto)", false},              \
         {"seed", "N", "of what is drawn from the profile (default 1)", false},                     \

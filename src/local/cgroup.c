@@ -17,6 +17,8 @@
 #define LEAST_US      1000    /* the kernel's least quota and period */
 #define MOST_US       1000000 /* its longest period */
 #define PERIOD_US     5000
+#define WEIGHT_V1     "65536" /* 64 times a plain process: a busy machine must not slow functions */
+#define WEIGHT_V2     "6400"  /* down below their share, which the quota bounds anyway */
 #define MAX_PROC_FILE ((size_t)1 << 20)
 #define PREFIX        "fanfold-"
 
@@ -151,10 +153,13 @@ static ff_code limit(int version, const char *path, double cpus, ff_err *err)
     ff_cgroup_quota(cpus, &quota, &period);
     if (version == 2) {
         snprintf(text, sizeof text, "%lld %lld", (long long)quota, (long long)period);
-        return write_file(path, "cpu.max", text, err);
+        ff_code code = write_file(path, "cpu.max", text, err);
+        return code ? code : write_file(path, "cpu.weight", WEIGHT_V2, err);
     }
     snprintf(text, sizeof text, "%lld", (long long)period);
     ff_code code = write_file(path, "cpu.cfs_period_us", text, err);
+    if (!code)
+        code = write_file(path, "cpu.shares", WEIGHT_V1, err);
     snprintf(text, sizeof text, "%lld", (long long)quota);
     return code ? code : write_file(path, "cpu.cfs_quota_us", text, err);
 }

@@ -241,11 +241,20 @@ typedef struct invocation {
     ff_job *job;
 } invocation;
 
+/* How late its instance got the payload, after the emulated network had brought it: the way back is
+ * shorter by it. Waiting for an instance to come up is not part of it. */
+static int64_t overhead_ns(const ff_job *job)
+{
+    int64_t handing_ns = atomic_load(&job->handed_ns) - job->synced.started_ns;
+    return job->late_ns + (handing_ns > 0 ? handing_ns : 0);
+}
+
 /* The answer goes back over the network that is emulated, where there is one. */
 static bool send_back(const invocation *i, ff_server_response *response)
 {
     const ff_passage back = {FF_SHAPER_RESPONSE, i->caller, i->job->synced.instance,
-                             i->job->synced.result.len, i->job->synced.done_ns};
+                             i->job->synced.result.len,
+                             i->job->synced.done_ns - overhead_ns(i->job)};
     return ff_shape_send(i->local->shape, &back, i->request, response);
 }
 
@@ -269,12 +278,12 @@ static void answer(const invocation *i, ff_server_response *response)
 }
 
 /* The payload comes over the network that is emulated, before anybody is there to take it. */
-static bool pass_payload(const invocation *i)
+static bool pass_payload(const invocation *i, int64_t *late_ns)
 {
     const ff_passage there = {FF_SHAPER_REQUEST, i->caller,
                               ff_pool_next_instance(&i->local->pool, i->function),
                               i->request->body_bytes, i->request->begun_ns};
-    return ff_shape_pass(i->local->shape, &there, i->request);
+    return ff_shape_pass(i->local->shape, &there, i->request, late_ns);
 }
 
 static void submit(invocation *i, ff_server_response *response)
@@ -283,11 +292,13 @@ static void submit(invocation *i, ff_server_response *response)
     const char *type = ff_server_header(i->request, "X-Amz-Invocation-Type");
     bool event = type && strcmp(type, "Event") == 0;
     ff_err err = {0};
-    if (!pass_payload(i)) {
+    int64_t late_ns = 0;
+    if (!pass_payload(i, &late_ns)) {
         stopping(response);
         return;
     }
     ff_job *job = i->job = make_job(i->request, event);
+    job->late_ns = late_ns;
     ff_server_add_header(response, "x-amzn-RequestId", "%s", job->id);
     ff_server_add_header(response, "X-Amzn-Trace-Id", "%s", job->trace);
     ff_code code = ff_pool_submit(pool, i->function, job, &err);

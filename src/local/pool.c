@@ -27,6 +27,7 @@ ff_job *ff_job_new(ff_buf *payload, ff_arena *arena, bool event)
     job->arena = arena;
     job->event = event;
     atomic_init(&job->refs, 1);
+    atomic_init(&job->handed_ns, 0);
     ff_random_uuid(job->id);
     init_cond(&job->synced.changed);
     return job;

@@ -36,7 +36,9 @@ typedef struct ff_job {
     ff_arena *arena;            /* of client_context */
     ff_buf payload;
     bool event;
+    int64_t late_ns; /* its payload had arrived so long before it was submitted */
     atomic_int refs;
+    atomic_llong handed_ns;  /* when its payload began to go to the instance; 0 = not yet */
     struct {                 /* guarded by the pool's lock */
         struct ff_job *next; /* in its function's queue */
         pthread_cond_t changed;

@@ -109,6 +109,7 @@ static void next(ff_instance *instance, ff_server_response *response)
     if (job->client_context)
         ff_server_add_header(response, "Lambda-Runtime-Client-Context", "%s", job->client_context);
     response->view = ff_buf_view(&job->payload);
+    atomic_store(&job->handed_ns, ff_clock_now_ns());
     response->release = release_job;
     response->owner = job;
 }

@@ -189,7 +189,7 @@ bool ff_s3_pass_put(ff_s3_call *call, uint64_t bytes)
     if (strcmp(call->request->method, "PUT") != 0)
         return true; /* a body that is no object's */
     const ff_passage p = passage(call, FF_SHAPER_PUT, bytes);
-    return passed(call, ff_shape_pass(call->local->shape, &p, call->request));
+    return passed(call, ff_shape_pass(call->local->shape, &p, call->request, NULL));
 }
 
 bool ff_s3_send_get(ff_s3_call *call, uint64_t bytes)

@@ -142,12 +142,17 @@ static bool wait_for(ff_shape *shape, const ff_flow *flow, uint64_t bytes,
     return !gone && !stopping;
 }
 
-bool ff_shape_pass(ff_shape *shape, const ff_passage *passage, const ff_server_request *request)
+bool ff_shape_pass(ff_shape *shape, const ff_passage *passage, const ff_server_request *request,
+                   int64_t *late_ns)
 {
+    if (late_ns)
+        *late_ns = 0;
     if (!shape || passage->self == FF_SHAPER_NOBODY)
         return true;
     ff_flow *flow = begin(shape, passage);
     bool passed = wait_for(shape, flow, passage->bytes, request);
+    if (late_ns && passed && ff_flow_end_ms(flow) >= 0)
+        *late_ns = (int64_t)(fmax(now(shape) - ff_flow_end_ms(flow), 0) * shape->dilation * 1e6);
     end(shape, flow);
     return passed;
 }
@@ -184,7 +189,7 @@ bool ff_shape_send(ff_shape *shape, const ff_passage *passage, const ff_server_r
     if (!shape || passage->self == FF_SHAPER_NOBODY)
         return true;
     if (passage->bytes <= WHOLE_BYTES)
-        return ff_shape_pass(shape, passage, request);
+        return ff_shape_pass(shape, passage, request, NULL);
     ff_flow *flow = begin(shape, passage);
     if (!wait_for(shape, flow, 0, request)) {
         end(shape, flow);

@@ -35,8 +35,10 @@ typedef struct ff_passage {
     int64_t start_ns;
 } ff_passage;
 
-/* Waits for all of it. false: the platform stops, or the client of request has left. */
-bool ff_shape_pass(ff_shape *shape, const ff_passage *passage, const ff_server_request *request);
+/* Waits for all of it. false: the platform stops, or the client of request has left. *late_ns (may
+ * be NULL): how long ago it was over. */
+bool ff_shape_pass(ff_shape *shape, const ff_passage *passage, const ff_server_request *request,
+                   int64_t *late_ns);
 /* Waits for its first byte; the response's body then leaves as the others pass. false as above. */
 bool ff_shape_send(ff_shape *shape, const ff_passage *passage, const ff_server_request *request,
                    ff_server_response *response);
