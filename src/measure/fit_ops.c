@@ -12,6 +12,8 @@
 #define SOME        9    /* for two */
 #define KNOTS       9    /* tiles of 1, 4, 16 ... 65536 elements */
 #define KNOT_LEAST  4    /* samples of a knot */
+#define TURNS       6
+#define GOOD        0.01 /* an error that no efficiency is tried for */
 #define KEEP        0.9  /* of the error without an efficiency */
 #define FACTOR_MIN  0.05
 
@@ -170,27 +172,35 @@ static void spread(rows *r, const ff_compute_op *op)
     }
 }
 
+/* A table, and the line that goes with it, in turns; the best pair counts. */
 static double try_efficiency(rows *r, double error, ff_arena *arena, ff_compute_op *out)
 {
-    ff_efficiency e[KNOTS];
-    int count = find_efficiency(r, e);
-    if (r->count <= SOME || count < 2)
+    rows plain = *r, tried = *r;
+    double bound = KEEP * error;
+    if (r->count <= SOME || error < GOOD)
         return error;
-    rows better = *r;
-    better.x = ff_mem_must_array((size_t)r->count * FEATURES, sizeof *better.x);
-    ff_compute_op with = {.efficiency = e, .efficiency_count = count};
-    spread(&better, &with);
-    fit(&better);
-    double found = mean_error(&better);
-    if (found < KEEP * error) {
-        memcpy(r->c, better.c, sizeof r->c);
-        memcpy(r->x, better.x, (size_t)r->count * FEATURES * sizeof *r->x);
+    tried.x = ff_mem_must_array((size_t)r->count * FEATURES, sizeof *tried.x);
+    for (int turn = 0; turn < TURNS; turn++) {
+        ff_efficiency e[KNOTS];
+        int count = find_efficiency(&plain, e);
+        ff_compute_op with = {.efficiency = e, .efficiency_count = count};
+        if (count < 2)
+            break;
+        spread(&tried, &with);
+        fit(&tried);
+        memcpy(plain.c, tried.c, sizeof plain.c);
+        double found = mean_error(&tried);
+        if (found >= bound)
+            continue;
+        bound = error = found;
+        memcpy(r->c, tried.c, sizeof r->c);
         out->efficiency = ff_arena_array(arena, (size_t)count, sizeof *e);
         memcpy(out->efficiency, e, (size_t)count * sizeof *e);
         out->efficiency_count = count;
-        error = found;
     }
-    ff_mem_free(better.x);
+    if (out->efficiency_count)
+        spread(r, out);
+    ff_mem_free(tried.x);
     return error;
 }
 

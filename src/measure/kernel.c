@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "measure/measure_int.h"
-#include "measure/sweep.h"
+#include "measure/op_sweep.h"
 
 #define RUNS 25
 

@@ -8,7 +8,7 @@
 #include "measure/codec.h"
 #include "measure/kernel.h"
 #include "measure/measure_int.h"
-#include "measure/sweep.h"
+#include "measure/op_sweep.h"
 
 #define MINUTES     10.0
 #define SAMPLES_END 0.75 /* of the time; the rest is for the pieces */

@@ -52,7 +52,8 @@ static void key_of(const ff_graph *g, const ff_node *node, char key[FF_SHA256_HE
     (void)ff_buf_printf(&all, NULL, "%s", node->op);
     for (int i = 0; i < node->in_count; i++) {
         const ff_value *v = node->in[i] == FF_NO_VALUE ? NULL : &g->values[node->in[i]];
-        (void)ff_buf_printf(&all, NULL, "|%d %d %s", v ? (int)v->kind : -1, v ? (int)v->dtype : 0,
+        (void)ff_buf_printf(&all, NULL, "|%d %d %s", v ? v->kind == FF_VALUE_WEIGHT : -1,
+                            v ? (int)v->dtype : 0,
                             v && v->has_shape ? ff_shape_text(&v->shape, text, sizeof text) : "?");
     }
     for (int a = 0; a < node->attr_count; a++) {

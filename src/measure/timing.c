@@ -166,7 +166,7 @@ static ff_code open_group(const ff_timing_options *o, ff_case *const *cases, run
         if (o->stop && o->stop(o->user))
             return ff_err_set(err, FF_CANCELLED, "interrupted");
         ff_code code = running_open(o, cases[i]->graph, &r[i], &why);
-        if (code == FF_NO_SPACE || code == FF_DENIED || code == FF_IO) {
+        if (code == FF_NO_SPACE || code == FF_DENIED || code == FF_IO || code == FF_NOT_FOUND) {
             if (err)
                 *err = why;
             return code;

@@ -286,7 +286,7 @@ static const char *conv_kind(const ff_graph *g, const ff_node *node)
         return "grouped";
     for (int a = 2; a < w->shape.rank; a++)
         if (w->shape.dim[a] != 1)
-            return NULL;
+            return strides[0] > 1 ? "strided" : NULL;
     return "1x1";
 }
 

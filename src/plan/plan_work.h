@@ -17,8 +17,9 @@ ff_work ff_plan_work(const ff_graph *g, int node);
 ff_work ff_plan_work_part(const ff_graph *g, int node, const ff_region *out, const ff_need *need);
 
 /* plan_fuse.c; both are in the work that the functions above give.
- * The kind of a Conv ("1x1", "depthwise", "depthwise strided", "grouped"; NULL: any other) and of a
- * product ("row": of one row, which streams the weights; "computed": of two computed matrices). */
+ * The kind of a Conv ("1x1"; of other kernels "strided", "grouped", "depthwise", "depthwise
+ * strided"; NULL: a plain one) and of a product ("row": of one row, which streams the weights;
+ * "computed": of two computed matrices). */
 const char *ff_plan_kind(const ff_graph *g, int node);
 /* The entry of a node in a run that ONNX Runtime fuses: "Conv+Relu" for a Relu behind a Conv,
  * "Gelu" for its Erf, "free" for what vanishes; NULL where it is in none. Looks at the node's

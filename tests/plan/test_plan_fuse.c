@@ -132,7 +132,9 @@ static void kinds(void **state)
         const char *attrs, *kind;
         uint64_t patch; /* elements unrolled to: kernel x kernel x input channels x places */
     } CONVS[] = {{16, 3, "pads=1,1,1,1", NULL, 9 * 8 * 36},
+                 {16, 3, "pads=1,1,1,1 strides=2,2", "strided", 9 * 8 * 9},
                  {16, 1, "", "1x1", 8 * 36},
+                 {16, 1, "strides=2,2", "1x1", 8 * 9},
                  {8, 3, "group=8 pads=1,1,1,1", "depthwise", 9 * 8 * 36},
                  {8, 3, "group=8 pads=1,1,1,1 strides=2,2", "depthwise strided", 9 * 8 * 9},
                  {16, 3, "group=2 pads=1,1,1,1", "grouped", 9 * 8 * 36}};

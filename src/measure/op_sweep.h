@@ -2,8 +2,8 @@
  * The built-in sweep: small models of one op, or of a run that fuses, over the shapes that networks
  * and their tiles have. Drawn from lists, seeded: the same on every machine.
  */
-#ifndef FF_MEASURE_SWEEP_H
-#define FF_MEASURE_SWEEP_H
+#ifndef FF_MEASURE_OP_SWEEP_H
+#define FF_MEASURE_OP_SWEEP_H
 
 #include "graph/graph.h"
 

@@ -1,4 +1,4 @@
-#include "measure/sweep.h"
+#include "measure/op_sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,7 +209,7 @@ static void convs(maker *m, const int64_t *kernels, int kernel_count, bool depth
                   .out = draw(m, WIDTHS, COUNT(WIDTHS)),
                   .group = group,
                   .kernel = draw(m, kernels, kernel_count),
-                  .stride = ff_random_below(&m->random, 5) ? 1 : 2,
+                  .stride = ff_random_below(&m->random, 4) ? 1 : 2,
                   .padded = ff_random_below(&m->random, 3) > 0};
         draw_tile(m, &c.rows, &c.cols);
         if (depthwise) {
@@ -580,7 +580,7 @@ static void single_ops(maker *m)
     static const int64_t ONE[] = {1}, THREE[] = {3}, OTHER[] = {5, 7, 3};
     convs(m, ONE, 1, false, 1, 120);
     convs(m, THREE, 1, false, 1, 120);
-    convs(m, OTHER, 3, false, 1, 30);
+    convs(m, OTHER, 3, false, 1, 60);
     convs(m, OTHER, 3, true, 1, 90);
     convs(m, THREE, 1, false, 32, 24);
     transposed(m, 24);
