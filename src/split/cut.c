@@ -96,6 +96,11 @@ ff_code ff_demand(ff_stage_view *view, int n, int v, const ff_cut *what, ff_err 
                  value->name);
         return ff_no_pass(view->g, n, split, why, err);
     }
+    if (!weight && outside && what->gather != 0) {
+        snprintf(why, sizeof why, "'%.100s', which enters the stage, would be sent in several runs",
+                 value->name);
+        return ff_no_pass(view->g, n, split, why, err);
+    }
     if (!weight && c->demanded && c->gather != what->gather) {
         snprintf(why, sizeof why, "'%.100s', which it reads, is cut in two ways", value->name);
         return ff_no_pass(view->g, n, split, why, err);

@@ -250,6 +250,23 @@ static void heads_stay_together(void **state)
     gm_clean(&m);
 }
 
+/* Without the product that makes them: a piece's share of the columns is no region to send. */
+static void fused_columns_from_outside(void **state)
+{
+    (void)state;
+    graph_make m;
+    ff_err err = {0};
+    gm_init(&m, 17, 3);
+    fused_grouped_query(&m);
+    for (int begin = 1; begin <= 2; begin++) { /* with the bias, and without */
+        const ff_stage stage = {begin, m.g->node_count, {FF_SPLIT_REDUCE, 2, 1}};
+        assert_int_equal(ff_stage_check(m.g, &stage, &err), FF_UNSUPPORTED);
+        assert_non_null(
+            strstr(err.message, "which enters the stage, would be sent in several runs"));
+    }
+    gm_clean(&m);
+}
+
 /* A piece's part of the fused product: its queries, and the keys and values that they read. */
 static void grouped_queries_and_keys(void **state)
 {
@@ -289,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grouped_queries_and_keys),
+        cmocka_unit_test(fused_columns_from_outside),
         cmocka_unit_test(checks),
         cmocka_unit_test(heads_stay_together),
     };
