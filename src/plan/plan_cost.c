@@ -12,6 +12,7 @@ void ff_load_add(ff_load_tensor *tensors, int *count, const ff_load_tensor *more
         last->most += more->most;
         last->sum += more->sum;
         last->first += more->first;
+        last->rest += more->rest;
         return;
     }
     int i = (*count)++;
@@ -46,12 +47,14 @@ void ff_coster_init(ff_coster *c, const ff_plan_target *t)
     c->master_usd_ms = t->master_mb / 1024 * net->price.gb_second_usd.value / 1000;
     c->request_most = (double)ff_net_max_bytes(net, FF_NET_INLINE, FF_NET_REQUEST);
     c->response_most = (double)ff_net_max_bytes(net, FF_NET_INLINE, FF_NET_RESPONSE);
+    c->least_wait = ff_mem_must_array(FF_MAX_TILES + 1, sizeof *c->least_wait);
     c->store_most = (double)ff_net_max_bytes(net, FF_NET_STORE, FF_NET_REQUEST);
 }
 
 void ff_coster_clean(ff_coster *c)
 {
     ff_wait_free(c->wait);
+    ff_mem_free(c->least_wait);
     *c = (ff_coster){0};
 }
 
@@ -114,9 +117,13 @@ double ff_stage_least_ms(const ff_coster *c, const ff_stage_load *load)
     if (load->pieces == 0)
         return load->work_ms * c->master_scale;
     int workers = load->pieces > 1 ? load->pieces - 1 : 1;
-    ff_wait_time wait = ff_wait_slowest(c->wait, workers, &nothing);
-    return load->work_ms * fmin(c->worker_scale, c->master_scale) +
-           (c->target->tail ? wait.p99_ms : wait.mean_ms);
+    if (c->least_wait[workers] <= 0) {
+        ff_wait_time wait = ff_wait_slowest(c->wait, workers, &nothing);
+        c->least_wait[workers] = c->target->tail ? wait.p99_ms : wait.mean_ms;
+    }
+    double work = load->work_ms < load->work_rest_ms ? load->work_ms : load->work_rest_ms;
+    double scale = c->worker_scale < c->master_scale ? c->worker_scale : c->master_scale;
+    return work * scale + c->least_wait[workers];
 }
 
 /* What goes one way, once it is known how many of the largest tensors are stored. */
@@ -125,6 +132,7 @@ typedef struct way {
     double sum_inline, sum_stored;   /* of all workers */
     double sum;                      /* with the master's own piece */
     int stored;
+    ff_wait_sum moved;
 } way;
 
 static way way_of(const ff_load_tensor *tensors, int count, int stored, bool own)
@@ -132,7 +140,7 @@ static way way_of(const ff_load_tensor *tensors, int count, int stored, bool own
     way w = {.stored = stored};
     for (int i = 0; i < count; i++) {
         double sent = tensors[i].sum - (own ? tensors[i].first : 0);
-        *(i < stored ? &w.most_stored : &w.most_inline) += tensors[i].most;
+        *(i < stored ? &w.most_stored : &w.most_inline) += own ? tensors[i].rest : tensors[i].most;
         *(i < stored ? &w.sum_stored : &w.sum_inline) += sent;
         w.sum += tensors[i].sum;
     }
@@ -170,15 +178,14 @@ static double workers_usd(const ff_coster *c, const ff_stage_load *load, const w
                (price->write_gb_usd.value + price->read_gb_usd.value);
 }
 
-static void cost_ways(const ff_coster *c, const ff_stage_load *load, const way *in, const way *out,
-                      bool own, ff_stage_cost *cost)
+/* A request's way and a response's together; all but money. */
+static ff_stage_cost time_of(const ff_coster *c, const ff_stage_load *load, const way *in,
+                             const way *out, bool own)
 {
     int workers = load->pieces - (own ? 1 : 0);
-    const ff_wait_load moved = {in->most_inline, in->most_stored, out->most_inline,
-                                out->most_stored};
-    ff_wait_time wait = ff_wait_slowest(c->wait, workers, &moved);
+    ff_wait_time wait = ff_wait_both(c->wait, workers, &in->moved, &out->moved);
     double own_ms = own ? load->work_first_ms * c->master_scale : 0;
-    double compute = load->work_ms * c->worker_scale;
+    double compute = (own ? load->work_rest_ms : load->work_ms) * c->worker_scale;
     double codec = (in->most_inline * c->decode_inline + in->most_stored * c->decode_stored +
                     out->most_inline * c->encode_inline + out->most_stored * c->encode_stored) *
                    c->worker_codec;
@@ -186,37 +193,70 @@ static void cost_ways(const ff_coster *c, const ff_stage_load *load, const way *
                      in->sum_stored * c->encode_stored + out->sum_inline * c->decode_inline +
                      out->sum_stored * c->decode_stored) *
                     c->master_codec;
-    double waiting = compute + codec + wait.mean_ms;
-    *cost = (ff_stage_cost){.workers = workers,
-                            .own = own,
-                            .in_stored = in->stored,
-                            .out_stored = out->stored,
-                            .compute_ms = compute,
-                            .codec_ms = codec,
-                            .route_ms = wait.mean_ms,
-                            .serial_ms = serial,
-                            .mean_ms = serial + fmax(own_ms, waiting),
-                            .tail_ms = serial + fmax(own_ms, compute + codec + wait.p99_ms)};
+    double waiting = compute + codec + wait.mean_ms, tail = compute + codec + wait.p99_ms;
+    ff_stage_cost cost = {.workers = workers,
+                          .own = own,
+                          .in_stored = in->stored,
+                          .out_stored = out->stored,
+                          .compute_ms = compute,
+                          .codec_ms = codec,
+                          .route_ms = wait.mean_ms,
+                          .serial_ms = serial,
+                          .mean_ms = serial + (own_ms > waiting ? own_ms : waiting),
+                          .tail_ms = serial + (own_ms > tail ? own_ms : tail)};
     if (own_ms > waiting) { /* the workers are waiting, not the master */
-        cost->compute_ms = own_ms;
-        cost->codec_ms = cost->route_ms = 0;
+        cost.compute_ms = own_ms;
+        cost.codec_ms = cost.route_ms = 0;
     }
-    cost->worker_usd = workers_usd(c, load, in, out, &moved, workers, own);
+    return cost;
+}
+
+static void add_money(const ff_coster *c, const ff_stage_load *load, const way *in, const way *out,
+                      ff_stage_cost *cost)
+{
+    const ff_wait_load moved = {in->most_inline, in->most_stored, out->most_inline,
+                                out->most_stored};
+    cost->worker_usd = workers_usd(c, load, in, out, &moved, cost->workers, cost->own);
     cost->usd = cost->worker_usd + cost->mean_ms * c->master_usd_ms;
-    cost->master_weights = own ? load->weights_first : 0;
-    cost->master_held = load->held + (own ? load->activations_first : 0);
 }
 
 /* Is a the better one? Differences below a billionth are none. */
-static bool better(const ff_coster *c, const ff_stage_cost *a, const ff_stage_cost *b,
-                   bool cheapest)
+static bool better(double a, double a_second, double b, double b_second)
 {
-    double ams = ff_stage_cost_ms(c, a), bms = ff_stage_cost_ms(c, b);
-    double first = cheapest ? a->usd - b->usd : ams - bms;
-    double second = cheapest ? ams - bms : a->usd - b->usd;
-    if (fabs(first) > 1e-9 * (cheapest ? b->usd : bms))
-        return first < 0;
-    return second < -1e-9 * (cheapest ? bms : b->usd);
+    double near = 1e-9 * b;
+    return a < b - near || (a <= b + near && a_second < b_second * (1 - 1e-9));
+}
+
+/* The best of all ways; by time first only the time is looked at, and money where it is equal. */
+static void choose_ways(const ff_coster *c, const ff_stage_load *load, const way *ins, int in_count,
+                        const way *outs, int out_count, bool own, bool cheapest,
+                        ff_stage_cost *best)
+{
+    const way *best_in = NULL, *best_out = NULL;
+    for (int i = 0; i < in_count; i++)
+        for (int k = 0; k < out_count; k++) {
+            ff_stage_cost cost = time_of(c, load, &ins[i], &outs[k], own);
+            double ms = ff_stage_cost_ms(c, &cost);
+            bool first = best_in == NULL, take = first;
+            if (cheapest) {
+                add_money(c, load, &ins[i], &outs[k], &cost);
+                take = first || better(cost.usd, ms, best->usd, ff_stage_cost_ms(c, best));
+            } else if (!first && ms < ff_stage_cost_ms(c, best) * (1 + 1e-9)) {
+                add_money(c, load, &ins[i], &outs[k], &cost);
+                if (best->usd <= 0)
+                    add_money(c, load, best_in, best_out, best);
+                take = better(ms, cost.usd, ff_stage_cost_ms(c, best), best->usd);
+            }
+            if (take) {
+                *best = cost;
+                best_in = &ins[i];
+                best_out = &outs[k];
+            }
+        }
+    if (best->usd <= 0)
+        add_money(c, load, best_in, best_out, best);
+    best->master_weights = own ? load->weights_first : 0;
+    best->master_held = load->held + (own ? load->activations_first : 0);
 }
 
 static bool worker_fits(const ff_coster *c, const ff_stage_load *load, ff_bound *bound,
@@ -267,12 +307,12 @@ bool ff_stage_cost_of(const ff_coster *c, const ff_stage_load *load, bool own, b
                      ins == 0 ? c->request_most : c->response_most, bound, over);
         return false;
     }
+    int workers = load->pieces - (own ? 1 : 0);
     for (int i = 0; i < ins; i++)
-        for (int k = 0; k < outs; k++) {
-            ff_stage_cost cost;
-            cost_ways(c, load, &in[i], &back[k], own, &cost);
-            if ((i == 0 && k == 0) || better(c, &cost, out, cheapest))
-                *out = cost;
-        }
+        in[i].moved = ff_wait_request(c->wait, workers, in[i].most_inline, in[i].most_stored);
+    for (int k = 0; k < outs; k++)
+        back[k].moved =
+            ff_wait_response(c->wait, workers, back[k].most_inline, back[k].most_stored);
+    choose_ways(c, load, in, ins, back, outs, own, cheapest, out);
     return ff_master_fits(c, out->master_weights, out->master_held, bound, over);
 }

@@ -14,13 +14,15 @@
  *        decode + compute + encode of the slowest piece  at a worker
  *        + route: the slowest of n workers' transfers, requests and responses together )
  *
- * Every worker is charged with the largest part of each tensor and the slowest piece. Codec work is
+ * Every worker is charged with the largest part of each tensor that goes to one, and the slowest
+ * piece of those that do. Codec work is
  * serial: a function with less than one vCPU is slower by that. All tensors of one payload share
  * its limit; the largest ones go by the store where that is cheaper, or where they do not fit.
  */
 #ifndef FF_PLAN_PLAN_COST_H
 #define FF_PLAN_PLAN_COST_H
 
+#include "base/limits.h"
 #include "plan/plan_wait.h"
 #include "profile/compute.h"
 
@@ -50,13 +52,14 @@ typedef struct ff_load_tensor {
     double most;  /* the largest part */
     double sum;   /* all parts */
     double first; /* piece 0's */
+    double rest;  /* the largest of the others */
     int id;       /* which one, where who made the load tells */
 } ff_load_tensor;
 
 /* Times are ms on the compute profile's machine, sizes bytes. */
 typedef struct ff_stage_load {
     int pieces; /* 0 = local: the master computes all */
-    double work_ms, work_sum_ms, work_first_ms;
+    double work_ms, work_sum_ms, work_first_ms, work_rest_ms; /* slowest, all, 0, slowest but 0 */
     double weights, weights_first;         /* of the piece with most; of piece 0 */
     double activations, activations_first; /* live at once; piece 0's */
     double held;                           /* tensors that the master holds meanwhile, whole */
@@ -103,6 +106,7 @@ typedef struct ff_coster {
     double slice, place;                            /* ms a byte: "slice", "place" of the profile */
     double master_usd_ms;                           /* usd a ms */
     double request_most, response_most, store_most; /* bytes of tensor */
+    double *least_wait; /* by workers: ms for transfers of nothing; 0 = not asked for yet */
 } ff_coster;
 
 void ff_coster_init(ff_coster *c, const ff_plan_target *target);

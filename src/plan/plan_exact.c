@@ -89,7 +89,7 @@ static double alive_at(const ff_graph *g, int p)
 static ff_load_tensor tensor_of(const ff_graph *g, const ff_pieces *pieces, int v, bool in,
                                 double *each)
 {
-    ff_load_tensor t = {0, 0, 0, 0};
+    ff_load_tensor t = {0, 0, 0, 0, 0};
     for (int i = 0; i < pieces->count; i++) {
         const ff_piece *piece = &pieces->piece[i];
         int count = in ? piece->in_count : piece->out_count;
@@ -101,6 +101,7 @@ static ff_load_tensor tensor_of(const ff_graph *g, const ff_pieces *pieces, int 
         t.most = fmax(t.most, each[i]);
         t.sum += each[i];
         t.first = i == 0 ? each[0] : t.first;
+        t.rest = i == 0 ? (pieces->count == 1 ? each[0] : 0) : fmax(t.rest, each[i]);
     }
     return t;
 }
@@ -120,6 +121,7 @@ static void tensors_of(const ff_graph *g, const ff_pieces *pieces, const int *va
         slots[slot].most += t.most;
         slots[slot].sum += t.sum;
         slots[slot].first += t.first;
+        slots[slot].rest += t.rest;
         for (int p = 0; p < pieces->count; p++)
             *(in ? &out[p].in[slot] : &out[p].out[slot]) += each[p];
     }
@@ -144,6 +146,7 @@ ff_code ff_exact_load(const ff_graph *g, const ff_stage *stage, const ff_compute
         one->weights = (double)pieces.piece[i].weight_bytes;
         one->activations = activations_of(pieces.piece[i].graph);
         sum.work_ms = fmax(sum.work_ms, one->work_ms);
+        sum.work_rest_ms = i > 0 || pieces.count == 1 ? fmax(sum.work_rest_ms, one->work_ms) : 0;
         sum.work_sum_ms += one->work_ms;
         sum.weights = fmax(sum.weights, one->weights);
         sum.activations = fmax(sum.activations, one->activations);

@@ -107,10 +107,13 @@ static void add_load(ff_solver *s, const interval *at, const ff_split *split,
                      const ff_stage_load *load)
 {
     bool own = s->space->own && load->pieces > 1;
-    for (int m = 0; m < (load->pieces == 0 ? 1 : s->options->memory_count); m++)
-        for (int first = 0; first <= (own ? 1 : 0); first++) {
+    for (int m = 0; m < (load->pieces == 0 ? 1 : s->options->memory_count); m++) {
+        const ff_coster *c = &s->coster[m];
+        /* a master that is no slower than a worker saves one: nothing speaks against it but memory
+         */
+        bool always = own && !s->tight && c->master_scale <= c->worker_scale;
+        for (int first = always ? 1 : 0; first <= (own ? 1 : 0); first++) {
             ff_stage_cost fast, cheap;
-            const ff_coster *c = &s->coster[m];
             bool cheapest = cost_first(s) && !s->two;
             if (!ff_stage_cost_of(c, load, first != 0, cheapest, &fast, NULL, NULL))
                 continue;
@@ -120,11 +123,12 @@ static void add_load(ff_solver *s, const interval *at, const ff_split *split,
                 cheap.usd < fast.usd * (1 - NEAR))
                 take(s, at, split, m, &cheap);
         }
+    }
 }
 
 static double least_of(const ff_solver *s, int pieces, double work_ms)
 {
-    const ff_stage_load load = {.pieces = pieces, .work_ms = work_ms};
+    const ff_stage_load load = {.pieces = pieces, .work_ms = work_ms, .work_rest_ms = work_ms};
     return ff_stage_least_ms(&s->coster[s->options->memory_count - 1], &load);
 }
 

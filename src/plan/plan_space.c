@@ -9,18 +9,36 @@
 
 /* --- grids --------------------------------------------------------------------------------- */
 
-static void add_grids(ff_space *space, const ff_space_options *o)
+/* Are rows and columns of all maps as many? Then a grid of RxC does what one of CxR does. */
+static bool is_square(const ff_graph *g)
 {
-    static const int COUNTS[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
+    for (int v = 0; v < g->value_count; v++) {
+        const ff_value *value = &g->values[v];
+        int rank = value->shape.rank;
+        if (value->kind != FF_VALUE_WEIGHT && value->has_shape && rank >= 3 &&
+            (rank == 3 || value->shape.dim[rank - 1] != value->shape.dim[rank - 2]))
+            return false;
+    }
+    return true;
+}
+
+/* No side over four times the other (halos), but for strips where maps are no squares. */
+static void add_grids(ff_space *space, const ff_graph *g, const ff_space_options *o)
+{
+    static const int COUNTS[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
     const int count = (int)(sizeof COUNTS / sizeof COUNTS[0]);
+    bool square = is_square(g), flat = !square;
     space->grids = ff_mem_must_array((size_t)(count * count), sizeof *space->grids);
     for (int r = 0; r < count; r++)
         for (int c = 0; c < count; c++) {
-            int pieces = COUNTS[r] * COUNTS[c];
-            bool gillis = COUNTS[r] <= 2 && COUNTS[c] == 2;
-            if (pieces < 2 || pieces > o->workers || (o->planner == FF_PLANNER_GILLIS && !gillis))
+            int rows = COUNTS[r], cols = COUNTS[c], pieces = rows * cols;
+            bool gillis = rows <= 2 && cols == 2, strip = rows == 1 || cols == 1;
+            bool lean = rows > 4 * cols || cols > 4 * rows;
+            if (pieces < 2 || pieces > o->workers || (lean && !(flat && strip)))
                 continue;
-            space->grids[space->of.grid_count++] = (ff_split){FF_SPLIT_GRID, COUNTS[r], COUNTS[c]};
+            if (o->planner == FF_PLANNER_GILLIS ? !gillis : square && cols > rows)
+                continue;
+            space->grids[space->of.grid_count++] = (ff_split){FF_SPLIT_GRID, rows, cols};
         }
 }
 
@@ -197,7 +215,7 @@ ff_code ff_space_init(ff_space *space, const ff_graph *g, const ff_compute_profi
     if (code)
         return code;
     if (cut)
-        add_grids(space, options);
+        add_grids(space, g, options);
     space->sweep = ff_sweep_new(g, compute, space->grids, space->of.grid_count);
     add_cuts(space, g, options);
     space->of.cuts = space->cuts;

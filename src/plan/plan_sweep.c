@@ -192,19 +192,21 @@ static void flow(ff_sweep *s, int n)
             s->value[gn->in[i]].fresh = false;
 }
 
-/* Lengths of spans: the longest, all together, the first. */
+/* Lengths of spans: the longest, all together, the first, the longest but the first. */
 typedef struct extent {
-    double most, sum, first;
+    double most, sum, first, rest;
 } extent;
 
 static extent extent_of(const ff_span *span, int first, int count)
 {
-    extent e = {0, 0, span[first].hi - span[first].lo};
-    for (int p = first; p < first + count; p++) {
-        double len = span[p].hi - span[p].lo;
-        e.most = len > e.most ? len : e.most;
+    double len = span[first].hi - span[first].lo;
+    extent e = {len, len, len, 0};
+    for (int p = first + 1; p < first + count; p++) {
+        len = span[p].hi - span[p].lo;
+        e.rest = len > e.rest ? len : e.rest;
         e.sum += len;
     }
+    e.most = e.rest > e.most ? e.rest : e.most;
     return e;
 }
 
@@ -213,7 +215,20 @@ static void extents_of(const ff_sweep *s, const ff_span *span, double len, exten
 {
     for (int c = 0; c < s->counts; c++)
         out[c] = extent_of(span, s->first[c], s->count[c]);
-    out[s->counts] = (extent){len, len, len};
+    out[s->counts] = (extent){len, len, len, 0};
+}
+
+/* Of a grid's pieces: the largest area, the mean one, that of piece 0, the largest of the others.
+ */
+enum { MOST, MEAN, FIRST, REST, AREAS };
+
+static void areas_of(const extent *r, const extent *c, double pieces, double area[AREAS])
+{
+    double below = r->rest * c->most, beside = r->first * c->rest;
+    area[MOST] = r->most * c->most;
+    area[MEAN] = r->sum * c->sum / pieces;
+    area[FIRST] = r->first * c->first;
+    area[REST] = below > beside ? below : beside;
 }
 
 static double node_ms(const ff_sweep_node *node, double out_share, double in_share,
@@ -255,12 +270,9 @@ static void add_work(ff_sweep *s, int n)
         ff_sweep_grid_state *grid = &s->grid[i];
         if (!ff_sweep_passes(s, i))
             continue;
-        double pieces = grid->pieces, out[3], in0[3] = {1, 1, 1}, moved[3];
-        const extent *r = &own[0][grid->row], *c = &own[1][grid->col];
-        out[0] = r->most * c->most;
-        out[1] = r->sum * c->sum / pieces;
-        out[2] = r->first * c->first;
-        for (int k = 0; k < 3; k++)
+        double pieces = grid->pieces, out[AREAS], in0[AREAS] = {1, 1, 1, 1}, moved[AREAS];
+        areas_of(&own[0][grid->row], &own[1][grid->col], pieces, out);
+        for (int k = 0; k < AREAS; k++)
             moved[k] = node->fixed_bytes + node->out_unit * out[k];
         for (int t = 0, at = 0; t < gn->in_count; t++) {
             if (!node->reads[t])
@@ -268,34 +280,38 @@ static void add_work(ff_sweep *s, int n)
             const ff_sweep_value *v = &s->value[gn->in[t]];
             const extent *ir = in + (2 * at) * (FF_SWEEP_COUNTS + 1) + grid->row;
             const extent *ic = in + (2 * at + 1) * (FF_SWEEP_COUNTS + 1) + grid->col;
-            double area[3] = {ir->most * ic->most, ir->sum * ic->sum / pieces,
-                              ir->first * ic->first};
-            for (int k = 0; k < 3; k++) {
+            double area[AREAS];
+            areas_of(ir, ic, pieces, area);
+            for (int k = 0; k < AREAS; k++) {
                 moved[k] += v->unit * area[k];
                 if (t == 0)
                     in0[k] = area[k] / ((double)v->len[0] * (double)v->len[1]);
             }
             at++;
         }
-        grid->most += node_ms(node, out[0] / whole, in0[0], moved[0], out[0]);
-        grid->sum += pieces * node_ms(node, out[1] / whole, in0[1], moved[1], out[1]);
-        grid->first += node_ms(node, out[2] / whole, in0[2], moved[2], out[2]);
+        double ms[AREAS];
+        for (int k = 0; k < AREAS; k++)
+            ms[k] = node_ms(node, out[k] / whole, in0[k], moved[k], out[k]);
+        grid->most += ms[MOST];
+        grid->sum += pieces * ms[MEAN];
+        grid->first += ms[FIRST];
+        grid->rest += ms[REST];
     }
 }
 
-static double area_of(const ff_sweep *s, int v, const ff_sweep_grid_state *grid, int what)
+static ff_load_tensor tensor_of(const ff_sweep *s, int v, const ff_sweep_grid_state *grid)
 {
-    double area = s->value[v].unit;
+    extent e[2];
+    double area[AREAS], unit = s->value[v].unit;
     for (int a = 0; a < 2; a++) {
         int c = a == 0 ? grid->row : grid->col;
-        if (c == s->counts) {
-            area *= (double)s->value[v].len[a];
-            continue;
-        }
-        extent e = extent_of(spans_at(s, v, a), s->first[c], s->count[c]);
-        area *= what == 0 ? e.most : what == 1 ? e.sum : e.first;
+        double len = (double)s->value[v].len[a];
+        e[a] = c == s->counts ? (extent){len, len, len, 0}
+                              : extent_of(spans_at(s, v, a), s->first[c], s->count[c]);
     }
-    return area;
+    areas_of(&e[0], &e[1], grid->pieces, area);
+    return (ff_load_tensor){area[MOST] * unit, area[MEAN] * grid->pieces * unit, area[FIRST] * unit,
+                            area[REST] * unit, 0};
 }
 
 /* What is alive in a piece while node n runs: what it reads and makes, and what crosses it. */
@@ -353,6 +369,7 @@ void ff_sweep_back(ff_sweep *s)
         for (int i = 0; i < s->grid_count; i++) {
             s->grid[i].most += s->node[n].whole_ms;
             s->grid[i].first += s->node[n].whole_ms;
+            s->grid[i].rest += s->node[n].whole_ms;
             s->grid[i].sum += s->node[n].whole_ms * s->grid[i].pieces;
         }
     } else if (!ff_sweep_any(s) || s->node[n].barrier) {
@@ -387,7 +404,7 @@ void ff_sweep_end(ff_sweep *s, int end)
         for (int c = 0; c <= s->counts; c++)
             s->valid[a][c] = true;
     for (int i = 0; i < s->grid_count; i++)
-        s->grid[i].most = s->grid[i].sum = s->grid[i].first = 0;
+        s->grid[i].most = s->grid[i].sum = s->grid[i].first = s->grid[i].rest = 0;
 }
 
 int ff_sweep_begin(const ff_sweep *s)
@@ -410,7 +427,7 @@ bool ff_sweep_any(const ff_sweep *s)
 
 double ff_sweep_grid_ms(const ff_sweep *s, int i)
 {
-    return s->grid[i].most;
+    return fmin(s->grid[i].most, s->grid[i].rest);
 }
 
 double ff_sweep_grid_sum_ms(const ff_sweep *s, int i)
@@ -441,16 +458,27 @@ void ff_sweep_whole(const ff_sweep *s, int pieces, ff_stage_load *load)
 {
     begin_load(s, load);
     load->pieces = pieces;
-    load->work_ms = load->work_sum_ms = load->work_first_ms = s->whole_ms;
+    load->work_ms = load->work_sum_ms = load->work_first_ms = load->work_rest_ms = s->whole_ms;
     for (int k = 0; k < s->open_count; k++) {
         double bytes = s->value[s->open[k]].bytes;
-        ff_load_add(load->in, &load->in_count, &(ff_load_tensor){bytes, bytes, bytes, 0});
+        ff_load_add(load->in, &load->in_count, &(ff_load_tensor){bytes, bytes, bytes, bytes, 0});
     }
     for (int k = 0; k < s->out_count; k++) {
         double bytes = s->value[s->out[k]].bytes;
-        ff_load_add(load->out, &load->out_count, &(ff_load_tensor){bytes, bytes, bytes, 0});
+        ff_load_add(load->out, &load->out_count, &(ff_load_tensor){bytes, bytes, bytes, bytes, 0});
     }
     hold_borders(load);
+}
+
+/* The longest part of a length but the first. */
+static double second_part(int64_t len, int n)
+{
+    int64_t longest = 0;
+    for (int i = 1; i < n; i++) {
+        ff_span part = part_of(len, i, n);
+        longest = part.hi - part.lo > longest ? part.hi - part.lo : longest;
+    }
+    return (double)longest;
 }
 
 void ff_sweep_grid(const ff_sweep *s, int i, ff_stage_load *load)
@@ -461,20 +489,31 @@ void ff_sweep_grid(const ff_sweep *s, int i, ff_stage_load *load)
     load->work_ms = grid->most;
     load->work_sum_ms = grid->sum;
     load->work_first_ms = grid->first;
+    load->work_rest_ms = grid->rest;
     for (int k = 0; k < s->open_count; k++) {
-        int v = s->open[k];
-        ff_load_tensor t = {area_of(s, v, grid, 0), area_of(s, v, grid, 1), area_of(s, v, grid, 2),
-                            0};
+        ff_load_tensor t = tensor_of(s, s->open[k], grid);
         ff_load_add(load->in, &load->in_count, &t);
     }
     for (int k = 0; k < s->out_count; k++) {
         const ff_sweep_value *v = &s->value[s->out[k]];
-        double rows = grid->row == s->counts ? 1 : s->count[grid->row];
-        double cols = grid->col == s->counts ? 1 : s->count[grid->col];
-        double most = ceil((double)v->len[0] / rows) * ceil((double)v->len[1] / cols) * v->unit;
-        if (s->node[v->producer].constant)
-            most = v->bytes;
-        ff_load_add(load->out, &load->out_count, &(ff_load_tensor){most, v->bytes, most, 0});
+        if (s->node[v->producer].constant) { /* piece 0 makes it */
+            ff_load_tensor whole = {v->bytes, v->bytes, v->bytes, 0, 0};
+            ff_load_add(load->out, &load->out_count, &whole);
+            continue;
+        }
+        extent e[2];
+        double area[AREAS];
+        for (int a = 0; a < 2; a++) {
+            int c = a == 0 ? grid->row : grid->col, n = c == s->counts ? 1 : s->count[c];
+            double len = (double)v->len[a];
+            e[a] = (extent){ceil(len / n), len, ceil(len / n), 0};
+            if (n > 1)
+                e[a].rest = second_part(v->len[a], n);
+        }
+        areas_of(&e[0], &e[1], grid->pieces, area);
+        ff_load_tensor t = {area[MOST] * v->unit, v->bytes, area[FIRST] * v->unit,
+                            area[REST] * v->unit, 0};
+        ff_load_add(load->out, &load->out_count, &t);
     }
     hold_borders(load);
 }

@@ -45,7 +45,7 @@ void ff_sweep_whole(const ff_sweep *s, int pieces, ff_stage_load *load);
 /* Does the interval pass grid number i? */
 bool ff_sweep_passes(const ff_sweep *s, int i);
 bool ff_sweep_any(const ff_sweep *s); /* any grid */
-/* The slowest piece's ms; only where it passes. */
+/* The slowest piece's ms, or the slowest but piece 0's, which is less; only where it passes. */
 double ff_sweep_grid_ms(const ff_sweep *s, int i);
 /* All pieces' but the first one's. */
 double ff_sweep_grid_sum_ms(const ff_sweep *s, int i);

@@ -48,7 +48,7 @@ typedef struct ff_sweep_node {
 typedef struct ff_sweep_grid_state {
     int row, col; /* numbers of counts; `counts` where it is not cut */
     int pieces;
-    double most, sum, first; /* ms */
+    double most, sum, first, rest; /* ms */
 } ff_sweep_grid_state;
 
 struct ff_sweep {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/limits.h"
 
@@ -22,12 +23,11 @@ typedef enum leg_kind {
     LEG_COUNT
 } leg_kind;
 
-typedef struct cumulants {
-    double mean, variance, third;
-} cumulants;
+typedef ff_wait_sum cumulants;
 
-typedef struct knot {
-    double mean, sd, third_root;
+typedef struct knot { /* what a leg is at `bytes`, and by how much a byte more raises it */
+    double bytes, mean, sd, third_root;
+    double mean_more, sd_more, third_root_more;
 } knot;
 
 typedef struct table { /* of one n */
@@ -140,14 +140,14 @@ static void fill_kappa(table *t, int n)
 static double kappa_at(const double *kappa, double skew)
 {
     double at = skew / (skew + 2) * SKEWS;
-    int i = (int)fmin(at, SKEWS - 2);
+    int i = at < SKEWS - 2 ? (int)at : SKEWS - 2;
     return kappa[i] + (at - i) * (kappa[i + 1] - kappa[i]);
 }
 
 /* Third cumulants below 0 (a time is taken off) count as none. */
 static double skew_of(const cumulants *c)
 {
-    return c->variance > 0 ? fmax(0, c->third) / (c->variance * sqrt(c->variance)) : 0;
+    return c->variance > 0 && c->third > 0 ? c->third / (c->variance * sqrt(c->variance)) : 0;
 }
 
 ff_wait_time ff_wait_of(double mean, double variance, double third, int n)
@@ -185,7 +185,18 @@ static void fill_legs(table *t, const ff_net_profile *net, int n)
                 cumulants c = cumulants_of(&parts[k]);
                 add(&sum, &c);
             }
-            t->leg[kind][i] = (knot){sum.mean, sqrt(sum.variance), cbrt(sum.third)};
+            t->leg[kind][i] = (knot){.bytes = knot_bytes(i),
+                                     .mean = sum.mean,
+                                     .sd = sqrt(sum.variance),
+                                     .third_root = cbrt(sum.third)};
+        }
+    for (int kind = 0; kind < LEG_COUNT; kind++)
+        for (int i = 0; i + 1 < KNOTS; i++) {
+            knot *a = &t->leg[kind][i], *b = a + 1;
+            double more = b->bytes - a->bytes;
+            a->mean_more = (b->mean - a->mean) / more;
+            a->sd_more = (b->sd - a->sd) / more;
+            a->third_root_more = (b->third_root - a->third_root) / more;
         }
 }
 
@@ -200,26 +211,27 @@ static const table *table_of(ff_wait *wait, int n)
     return wait->of[n];
 }
 
-static knot leg_at(const table *t, leg_kind kind, double bytes)
+/* The last knot at or below: a double's exponent and its first four bits behind the point. */
+static int knot_below(double bytes)
 {
-    int i = 0, exponent = 0;
-    if (bytes >= KNOT_FIRST) {
-        double mantissa = frexp(bytes / KNOT_FIRST, &exponent); /* in [0.5, 1) */
-        i = 1 + (exponent - 1) * KNOT_OCTAVE + (int)((mantissa * 2 - 1) * KNOT_OCTAVE);
-        i = i < KNOTS - 2 ? i : KNOTS - 2;
-    }
-    const knot *a = &t->leg[kind][i], *b = a + 1;
-    double lo = knot_bytes(i), share = (bytes - lo) / (knot_bytes(i + 1) - lo);
-    return (knot){a->mean + share * (b->mean - a->mean), a->sd + share * (b->sd - a->sd),
-                  a->third_root + share * (b->third_root - a->third_root)};
+    uint64_t bits, first;
+    const double least = KNOT_FIRST;
+    if (bytes < KNOT_FIRST)
+        return 0;
+    memcpy(&bits, &bytes, sizeof bits);
+    memcpy(&first, &least, sizeof first);
+    int i = 1 + (int)((bits >> 48) - (first >> 48));
+    return i < KNOTS - 2 ? i : KNOTS - 2;
 }
 
 static void add_leg(cumulants *sum, const table *t, leg_kind kind, double bytes)
 {
-    knot k = leg_at(t, kind, bytes);
-    sum->mean += k.mean;
-    sum->variance += k.sd * k.sd;
-    sum->third += k.third_root * k.third_root * k.third_root;
+    const knot *k = &t->leg[kind][knot_below(bytes)];
+    double more = bytes - k->bytes, sd = k->sd + more * k->sd_more;
+    double root = k->third_root + more * k->third_root_more;
+    sum->mean += k->mean + more * k->mean_more;
+    sum->variance += sd * sd;
+    sum->third += root * root * root;
 }
 
 ff_wait *ff_wait_new(const ff_net_profile *net, bool cold)
@@ -241,31 +253,57 @@ void ff_wait_free(ff_wait *wait)
     ff_mem_free(wait);
 }
 
-ff_wait_time ff_wait_slowest(ff_wait *wait, int n, const ff_wait_load *load)
+ff_wait_sum ff_wait_request(ff_wait *wait, int n, double by_payload, double by_store)
 {
     const table *t = table_of(wait, n);
     cumulants sum = wait->cold;
-    add_leg(&sum, t, LEG_REQUEST, load->in_inline);
-    add_leg(&sum, t, LEG_RESPONSE, load->out_inline);
-    if (load->in_stored > 0) {
-        add_leg(&sum, t, LEG_REQUEST_PUT, load->in_stored);
-        add_leg(&sum, t, LEG_REQUEST_GET, load->in_stored);
+    add_leg(&sum, t, LEG_REQUEST, by_payload);
+    if (by_store > 0) {
+        add_leg(&sum, t, LEG_REQUEST_PUT, by_store);
+        add_leg(&sum, t, LEG_REQUEST_GET, by_store);
     }
-    if (load->out_stored > 0) {
-        add_leg(&sum, t, LEG_RESPONSE_PUT, load->out_stored);
-        add_leg(&sum, t, LEG_RESPONSE_GET, load->out_stored);
+    return sum;
+}
+
+ff_wait_sum ff_wait_response(ff_wait *wait, int n, double by_payload, double by_store)
+{
+    const table *t = table_of(wait, n);
+    cumulants sum = {0, 0, 0};
+    add_leg(&sum, t, LEG_RESPONSE, by_payload);
+    if (by_store > 0) {
+        add_leg(&sum, t, LEG_RESPONSE_PUT, by_store);
+        add_leg(&sum, t, LEG_RESPONSE_GET, by_store);
     }
+    return sum;
+}
+
+ff_wait_time ff_wait_both(ff_wait *wait, int n, const ff_wait_sum *request,
+                          const ff_wait_sum *response)
+{
+    const table *t = table_of(wait, n);
+    cumulants sum = *request;
+    add(&sum, response);
     double skew = skew_of(&sum), sd = sqrt(sum.variance);
     return (ff_wait_time){sum.mean + sd * kappa_at(t->kappa_mean, skew),
                           sum.mean + sd * kappa_at(t->kappa_p99, skew)};
 }
 
+ff_wait_time ff_wait_slowest(ff_wait *wait, int n, const ff_wait_load *load)
+{
+    ff_wait_sum request = ff_wait_request(wait, n, load->in_inline, load->in_stored);
+    ff_wait_sum response = ff_wait_response(wait, n, load->out_inline, load->out_stored);
+    return ff_wait_both(wait, n, &request, &response);
+}
+
 double ff_wait_awake_ms(ff_wait *wait, int n, const ff_wait_load *load)
 {
     const table *t = table_of(wait, n);
-    double get = load->in_stored > 0 ? leg_at(t, LEG_REQUEST_GET, load->in_stored).mean : 0;
-    double put = load->out_stored > 0 ? leg_at(t, LEG_RESPONSE_PUT, load->out_stored).mean : 0;
-    return get + put;
+    cumulants sum = {0, 0, 0};
+    if (load->in_stored > 0)
+        add_leg(&sum, t, LEG_REQUEST_GET, load->in_stored);
+    if (load->out_stored > 0)
+        add_leg(&sum, t, LEG_RESPONSE_PUT, load->out_stored);
+    return sum.mean;
 }
 
 int ff_wait_parts(const ff_net_profile *net, bool cold, int n, const ff_wait_load *load,

@@ -35,6 +35,15 @@ void ff_wait_free(ff_wait *wait); /* accepts NULL */
 
 /* n from 1 to FF_MAX_TILES. */
 ff_wait_time ff_wait_slowest(ff_wait *wait, int n, const ff_wait_load *load);
+
+/* The same in steps, for those who try each way of a request with each way of a response. */
+typedef struct ff_wait_sum {
+    double mean, variance, third;
+} ff_wait_sum;
+ff_wait_sum ff_wait_request(ff_wait *wait, int n, double by_payload, double by_store);
+ff_wait_sum ff_wait_response(ff_wait *wait, int n, double by_payload, double by_store);
+ff_wait_time ff_wait_both(ff_wait *wait, int n, const ff_wait_sum *request,
+                          const ff_wait_sum *response);
 /* The mean time that one worker is awake for its stored bytes: its GET and its PUT. */
 double ff_wait_awake_ms(ff_wait *wait, int n, const ff_wait_load *load);
 

@@ -42,18 +42,20 @@ static void same_tensors(const tally *t, const ff_stage *stage, const char *what
                          const ff_load_tensor *fast, int fast_count, const ff_load_tensor *exact,
                          int exact_count)
 {
-    double most[2] = {0, 0}, sum[2] = {0, 0}, first[2] = {0, 0};
+    double most[2] = {0, 0}, sum[2] = {0, 0}, first[2] = {0, 0}, rest[2] = {0, 0};
     for (int i = 0; i < fast_count; i++) {
         most[0] += fast[i].most;
         sum[0] += fast[i].sum;
         first[0] += fast[i].first;
+        rest[0] += fast[i].rest;
     }
     for (int i = 0; i < exact_count; i++) {
         most[1] += exact[i].most;
         sum[1] += exact[i].sum;
         first[1] += exact[i].first;
+        rest[1] += exact[i].rest;
     }
-    if (most[0] != most[1] || sum[0] != sum[1] || first[0] != first[1])
+    if (most[0] != most[1] || sum[0] != sum[1] || first[0] != first[1] || rest[0] != rest[1])
         differ(t, stage, what, sum[0], sum[1]);
 }
 
@@ -72,6 +74,8 @@ static void compare(tally *t, const ff_graph *g, const ff_stage *stage, const ff
         differ(t, stage, "weights", fast->weights, exact.weights);
     if (fast->work_ms < exact.work_ms * (1 - 1e-6) - 1e-5)
         differ(t, stage, "work", fast->work_ms, exact.work_ms);
+    if (fast->work_rest_ms < exact.work_rest_ms * (1 - 1e-6) - 1e-5)
+        differ(t, stage, "work but piece 0's", fast->work_rest_ms, exact.work_rest_ms);
     if (fabs(fast->work_first_ms - exact.work_first_ms) > 1e-6 + 0.02 * exact.work_first_ms)
         differ(t, stage, "work of piece 0", fast->work_first_ms, exact.work_first_ms);
     if (fast->activations < 0.9 * exact.activations - 4096) /* slices are copies */
