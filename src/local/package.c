@@ -13,11 +13,12 @@
 #include "base/limits.h"
 #include "local/local_int.h"
 
-#define MEMORY_MB    3008
-#define TIMEOUT_MS   60000
-#define MAX_MS       900000
-#define MAX_DEPTH    16 /* folders in folders of a package */
-#define MAX_ENV_VARS 256
+#define MEMORY_MB     3008
+#define TIMEOUT_MS    60000
+#define MAX_MS        900000
+#define STORE_IDLE_MS 60000 /* a transfer that waits for the emulated network moves no byte */
+#define MAX_DEPTH     16    /* folders in folders of a package */
+#define MAX_ENV_VARS  256
 
 /* All regular files under a folder; links are not followed. */
 static ff_code folder_bytes(const char *dir, int depth, uint64_t *total, ff_err *err)
@@ -250,6 +251,10 @@ static void platform_variables(const ff_local *local, const ff_function *f, vari
     set(v, "AWS_LAMBDA_FUNCTION_NAME", f->name);
     snprintf(number, sizeof number, "%d", f->memory_mb);
     set(v, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", number);
+    if (local->dilation > 1) { /* what a master learns of its network is undilated */
+        snprintf(number, sizeof number, "%g", local->dilation);
+        set(v, "FANFOLD_DILATION", number);
+    }
     set(v, "AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
     set(v, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
     snprintf(text, sizeof text, "/aws/lambda/%s", f->name);
@@ -274,7 +279,11 @@ static void platform_variables(const ff_local *local, const ff_function *f, vari
     }
     snprintf(text, sizeof text, "s3://%s", local->bucket);
     set(v, "FANFOLD_STORE", text);
-    if (local->shape) { /* the quota would tell fewer, as it is that of slower CPUs */
+    if (local->shape) {
+        snprintf(number, sizeof number, "%lld",
+                 (long long)ff_shape_stretch_ms(local->shape, STORE_IDLE_MS));
+        set(v, "FANFOLD_STORE_IDLE_MS", number);
+        /* the quota would tell fewer threads, as it is that of slower CPUs */
         snprintf(number, sizeof number, "%d",
                  (int)ceil(ff_net_vcpus(local->network, f->memory_mb) - 1e-9));
         set(v, "FANFOLD_THREADS", number);

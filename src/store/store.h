@@ -78,7 +78,8 @@ typedef struct ff_s3_options {
     const char *endpoint; /* NULL = https://<bucket>.s3.<region>.amazonaws.com; else path style */
     const char *region;
     ff_credentials credentials;
-    int max_attempts; /* 0 = FF_AWS_ATTEMPTS */
+    int max_attempts;        /* 0 = FF_AWS_ATTEMPTS */
+    int64_t idle_timeout_ms; /* a request that moves no byte for so long is sent again; 0 = 10 s */
 } ff_s3_options;
 /* options are copied. Path style too where the bucket's name holds a dot. Payloads are
  * UNSIGNED-PAYLOAD over https and to 127.x.x.x or [::1], SHA-256 over other http. Objects carry

@@ -17,7 +17,8 @@ typedef struct s3 {
     ff_store store; /* first */
     ff_aws_service service;
     char root[80]; /* "/bucket" in path style, "" otherwise */
-    bool sealed;   /* nobody can change a body under way: TLS, or this machine's loopback */
+    int64_t idle_timeout_ms;
+    bool sealed; /* nobody can change a body under way: TLS, or this machine's loopback */
 } s3;
 
 typedef enum operation_kind { PUT, GET, REMOVE } operation_kind;
@@ -162,7 +163,7 @@ static ff_code start_call(s3 *s, operation *op, ff_aws_call *call, ff_err *err)
     char hash[65];
     hash_payload(s, &call->body, hash);
     call->payload_hash = hash;
-    call->idle_timeout_ms = IDLE_TIMEOUT_MS;
+    call->idle_timeout_ms = s->idle_timeout_ms;
     call->judge = judge;
     call->done = answered;
     call->user = op;
@@ -344,6 +345,7 @@ ff_code ff_store_s3_new(ff_http *http, const ff_s3_options *options, ff_store **
         ff_mem_free(s);
         return code;
     }
+    s->idle_timeout_ms = options->idle_timeout_ms ? options->idle_timeout_ms : IDLE_TIMEOUT_MS;
     s->sealed = s->service.tls || is_loopback(s->service.host);
     *out = &s->store;
     return FF_OK;
