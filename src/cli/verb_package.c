@@ -1,50 +1,17 @@
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/units.h"
 #include "cli/cli.h"
-#include "cli/programs.h"
+#include "cli/packaging.h"
 #include "deploy/package.h"
 
 static const ff_flag FLAGS[] = {
     {"target", "T", "lambda-zip (a zip a function), or image (an OCI layout, an image a function)",
      false},
     {"output", "DIR", "the folder to write (-o)", false},
-    {"arch", "A", "x86_64 or arm64 (default: the bundle's)", false},
-    {"runtime", "DIR",
-     "where fanfold-function and fanfold-bootstrap are, and in lib/ libraries of another "
-     "architecture (default: beside fanfold)",
-     false},
-    {"ca-bundle", "PEM", "authorities that functions trust (default: this machine's)", false},
+    FF_CLI_PACKAGING_FLAGS,
     {0},
 };
-
-typedef struct paths {
-    char program[PATH_MAX], bootstrap[PATH_MAX], libraries[PATH_MAX];
-    const char *dirs[2];
-} paths;
-
-static ff_code find_files(const ff_args *args, paths *p, ff_pack_options *o, ff_err *err)
-{
-    const char *runtime = ff_args_value(args, "runtime");
-    ff_code code = runtime ? ff_cli_program(runtime, "fanfold-function", p->program, err)
-                           : ff_cli_function_program(p->program, err);
-    if (!code)
-        code = ff_cli_program(runtime, "fanfold-bootstrap", p->bootstrap, err);
-    if (!code && runtime)
-        code = ff_path_join(runtime, "lib", p->libraries, err);
-    p->dirs[0] = runtime ? p->libraries : NULL;
-    *o = (ff_pack_options){.arch = ff_args_value(args, "arch"),
-                           .program = p->program,
-                           .bootstrap = p->bootstrap,
-                           .ca_bundle = ff_args_value(args, "ca-bundle"),
-                           .library_dirs = p->dirs};
-    if (!code && !o->ca_bundle)
-        code = ff_cli_ca_bundle(&o->ca_bundle, err);
-    return code;
-}
 
 static ff_code print(const ff_args *args, const ff_package *package, const char *dir, ff_err *err)
 {
@@ -70,8 +37,7 @@ static ff_code print(const ff_args *args, const ff_package *package, const char 
 static ff_code run(const ff_args *args, ff_err *err)
 {
     const char *target = NULL, *dir = NULL;
-    paths p = {0};
-    ff_pack_options options;
+    ff_cli_packaging packaging;
     ff_manifest *manifest = NULL;
     ff_package package = {0};
     ff_code code = ff_args_required(args, "target", &target, err);
@@ -84,14 +50,14 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = ff_manifest_load(args->positional[0], &manifest, err);
     if (!code)
-        code = find_files(args, &p, &options, err);
+        code = ff_cli_packaging_read(args, &packaging, err);
     if (code) {
         ff_manifest_free(manifest);
         return code;
     }
     ff_arena *arena = ff_arena_new();
-    code = (image ? ff_package_image : ff_package_zip)(manifest, &options, dir, ff_cli_progress,
-                                                       NULL, arena, &package, err);
+    code = (image ? ff_package_image : ff_package_zip)(manifest, &packaging.options, dir,
+                                                       ff_cli_progress, NULL, arena, &package, err);
     ff_cli_progress_end();
     if (!code)
         code = print(args, &package, dir, err);
