@@ -219,6 +219,8 @@ static ff_code write_profile(const ff_compute_profile *p, const char *path, ff_e
     ff_buf_init(&json, 0);
     ff_code code = ff_compute_profile_emit(p, &json, err);
     if (!code)
+        code = ff_buf_text(&json, "\n", err);
+    if (!code)
         code = ff_file_write(path, ff_buf_view(&json), err);
     ff_buf_clean(&json);
     return code;

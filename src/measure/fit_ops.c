@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEATURES    7 /* fixed, GMAC, weights, in, out, patch, MB */
+#define FEATURES    7    /* fixed, GMAC, weights, in, out, patch, MB */
+#define NOTHING     1e-9 /* ms of the largest sample: rounding */
 #define REWEIGHTED  20
 #define SWEEPS      400
 #define ERROR_FLOOR 0.02 /* smaller errors count alike */
@@ -86,7 +87,7 @@ static void fit_weighted(rows *r, const double *weight, const double *scale)
     }
     solve(a, b, r->use, c);
     for (int f = 0; f < FEATURES; f++)
-        r->c[f] = c[f] / scale[f];
+        r->c[f] = c[f] > NOTHING ? c[f] / scale[f] : 0;
 }
 
 static void fit(rows *r)

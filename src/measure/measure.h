@@ -13,9 +13,9 @@
 #include "profile/compute.h"
 
 typedef struct ff_measure_options {
-    int threads;                        /* of a session; 0 = 1 */
-    double minutes;                     /* what is not timed by then is left out; 0 = 10 */
-    const char *dir;                    /* an existing folder for temporary files */
+    int threads;     /* of a session; 0 = 1 */
+    double minutes;  /* what is not timed by then is left out, but for a few; 0 = 10 */
+    const char *dir; /* an existing folder for temporary files */
     const char *name, *about, *machine; /* of the profile */
     const ff_graph *const *models;      /* their nodes are timed; none: a built-in sweep */
     int model_count;
@@ -48,7 +48,7 @@ typedef struct ff_measured {
     ff_measure_piece *pieces;
 } ff_measured;
 
-/* FF_LIMIT where the time was too short for any fit; FF_CANCELLED. */
+/* FF_CANCELLED where stop says so; what the temporary folder fails with. */
 ff_code ff_measure_compute(const ff_measure_options *options, ff_measured *out, ff_err *err);
 void ff_measured_clean(ff_measured *measured); /* accepts zeroed memory, and twice */
 

@@ -23,7 +23,7 @@ typedef struct ff_timing_options {
     const char *dir;     /* for the stored models; emptied again */
     int threads;         /* 1: the thread's CPU time is taken, else the clock's */
     int rounds;          /* runs of each case */
-    int64_t deadline_ns; /* cases that were not begun by then stay without a time */
+    int64_t deadline_ns; /* groups not begun by then stay without times; the first never */
     void (*progress)(void *user, int done, int all, const char *what);
     bool (*stop)(void *user);
     void *user;

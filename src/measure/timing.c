@@ -205,7 +205,7 @@ ff_code ff_time_cases(const ff_timing_options *o, ff_case *const *cases, int cou
             if (end > begin && bytes > GROUP_BYTES)
                 break;
         }
-        if (ff_clock_now_ns() >= o->deadline_ns)
+        if (begin > 0 && ff_clock_now_ns() >= o->deadline_ns)
             break;
         if (o->progress)
             o->progress(o->user, begin, count, cases[begin]->graph->name);

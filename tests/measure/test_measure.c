@@ -107,9 +107,11 @@ static void stopped(void **state)
     assert_int_equal(ff_measure_compute(&o, &measured, &err), FF_CANCELLED);
     assert_null(measured.profile);
     o.stop = NULL;
-    o.minutes = 1e-9; /* nothing begins in time */
-    assert_int_equal(ff_measure_compute(&o, &measured, &err), FF_LIMIT);
-    assert_non_null(strstr(err.message, "minutes"));
+    o.minutes = 1e-9; /* over at once: a few are timed all the same */
+    assert_int_equal(ff_measure_compute(&o, &measured, &err), FF_OK);
+    assert_true(measured.sample_count > 5 && measured.sample_count < 200);
+    assert_true(measured.profile->holdout.pieces == 0);
+    ff_measured_clean(&measured);
     assert_dir_empty();
 }
 
