@@ -78,7 +78,8 @@ static void invoke(signed_client *from, const char *payload, ff_http_response *r
 /* One variable of a function's environment, as it answers it. */
 static void variable(const ff_http_response *response, const char *name, char *out, size_t size)
 {
-    char *text = strndup((const char *)response->body.data, response->body.len);
+    char *text = calloc(1, response->body.len + 1); /* the body ends without a NUL */
+    memcpy(text, response->body.data, response->body.len);
     const char *at = strstr(text, name);
     assert_non_null(at);
     at += strlen(name) + 1;
