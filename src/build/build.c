@@ -81,6 +81,7 @@ static ff_code describe(const ff_build *b, const ff_out_dir *p, const char *depl
     m->preprocess_json = b->options->preprocess_json == NULL
                              ? NULL
                              : ff_arena_strdup(m->arena, b->options->preprocess_json);
+    m->network = (ff_net_profile *)(uintptr_t)b->options->network; /* borrowed, and read only */
     m->functions = ff_arena_array(m->arena, FF_MAX_FUNCTIONS, sizeof *m->functions);
     m->functions[0] = "master";
     m->function_count = 1;

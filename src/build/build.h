@@ -12,7 +12,8 @@
 typedef struct ff_build_options {
     const char *deployment; /* name; NULL = the bundle folder's */
     ff_form form;
-    const char *preprocess_json; /* NULL = none */
+    const char *preprocess_json;   /* NULL = none */
+    const ff_net_profile *network; /* that policy auto goes by; NULL = none */
     /* Called before each piece: done of all. NULL = silent. */
     void (*progress)(void *user, int done, int all, const char *what);
     /* Asked before each piece: true ends the build with FF_CANCELLED. NULL = never. */

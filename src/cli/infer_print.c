@@ -52,7 +52,7 @@ static ff_code print_json(const ff_client_reply *reply, const ff_cli_emulation *
 
 /* A table row a tensor of one piece, sent or received. */
 static void add_tensors(ff_table *table, size_t stage, yyjson_val *piece, const char *list,
-                        const char *way)
+                        const char *way, bool automatic)
 {
     char bytes[32];
     size_t i, count;
@@ -70,25 +70,49 @@ static void add_tensors(ff_table *table, size_t stage, yyjson_val *piece, const 
         ff_table_cell(table, "%s", route ? route : "?");
         ff_table_cell(table, "%.2f", num(t, "encode_ms") + num(t, "decode_ms"));
         ff_table_cell(table, "%.2f", num(t, "put_ms") + num(t, "get_ms"));
+        if (!automatic)
+            continue;
+        ff_table_cell(table, yyjson_obj_get(t, "explored") ? "tried" : "chosen");
+        ff_table_cell(table, "%.1f", num(t, "predicted_ms"));
+        ff_table_cell(table, "%.1f", num(t, "actual_ms"));
     }
 }
 
 static ff_code print_tensors(yyjson_doc *trace, ff_buf *out, ff_err *err)
 {
-    ff_table *table = ff_table_new(">stage|function|way|tensor|>bytes|route|>codec ms|>store ms");
+    bool automatic = yyjson_obj_get(yyjson_doc_get_root(trace), "auto") != NULL;
+    ff_table *table = ff_table_new(
+        automatic ? ">stage|function|way|tensor|>bytes|route|>codec ms|>store ms|auto|>predicted "
+                    "ms|>actual ms"
+                  : ">stage|function|way|tensor|>bytes|route|>codec ms|>store ms");
     size_t s, p, stages, pieces;
     yyjson_val *stage, *piece;
     yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(trace), "stages"), s, stages, stage)
     {
         yyjson_arr_foreach(yyjson_obj_get(stage, "pieces"), p, pieces, piece)
         {
-            add_tensors(table, s, piece, "inputs", "to");
-            add_tensors(table, s, piece, "outputs", "from");
+            add_tensors(table, s, piece, "inputs", "to", automatic);
+            add_tensors(table, s, piece, "outputs", "from", automatic);
         }
     }
     ff_code code = ff_table_emit(table, out, err);
     ff_table_free(table);
     return code;
+}
+
+/* What policy auto has learned and lost so far. */
+static ff_code print_auto(yyjson_doc *trace, ff_buf *out, ff_err *err)
+{
+    yyjson_val *a = yyjson_obj_get(yyjson_doc_get_root(trace), "auto");
+    bool cost = yyjson_obj_get(a, "regret_usd") != NULL;
+    if (!a)
+        return FF_OK;
+    return ff_buf_printf(
+        out, err,
+        "auto: %.0f requests, %.0f tensors, %.0f of them tried the other way, %.0f "
+        "changed theirs; refitted %.0f times; regret %.4g %s\n",
+        num(a, "requests"), num(a, "tensors"), num(a, "explored"), num(a, "changes"),
+        num(a, "refits"), num(a, cost ? "regret_usd" : "regret_ms"), cost ? "usd" : "ms");
 }
 
 static ff_code print_stages(yyjson_doc *trace, ff_buf *out, ff_err *err)
@@ -125,6 +149,8 @@ static ff_code print_text(const ff_client_reply *reply, const ff_cli_emulation *
         code = ff_buf_text(&out, "\n", err);
     if (!code && trace)
         code = print_stages(trace, &out, err);
+    if (!code && trace)
+        code = print_auto(trace, &out, err);
     for (int i = 0; !code && i < reply->count; i++)
         code = ff_buf_printf(&out, err, "output %s: %s %s\n", reply->name[i],
                              ff_dtype_name(reply->out[i].dtype),

@@ -6,10 +6,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "build/build.h"
 #include "cli/cli.h"
+#include "cli/profiles.h"
 #include "client/image.h"
+#include "profile/shipped.h"
 
 #define MAX_PREPROCESS_BYTES ((size_t)64 << 10)
 
@@ -17,6 +20,10 @@ static const ff_flag FLAGS[] = {
     {"output", "BUNDLE", "the folder to write (-o)", false},
     {"name", "NAME", "the deployment's name (default: the folder's)", false},
     {"form", "FORM", "portable (default), or nchwc: faster, but for CPUs like this one only",
+     false},
+    {"network", "P",
+     "the network profile that infer --threshold auto goes by: a file, a name, or none (default: "
+     "the plan's)",
      false},
     {"preprocess", "P.json", "how pictures become input tensors (see docs/bundle.md)", false},
     {0},
@@ -57,6 +64,23 @@ static ff_code load_plan(const char *path, ff_plan **plan, ff_graph **g, ff_err 
     *plan = p;
     *g = graph;
     return FF_OK;
+}
+
+/* --network, else the profile that the plan was made for, if it is a shipped one. */
+static ff_code load_network(const ff_args *args, const ff_plan *plan, ff_net_profile **out,
+                            ff_err *err)
+{
+    const char *named = ff_args_value(args, "network");
+    if (named && !strcmp(named, "none"))
+        return FF_OK;
+    if (!named && plan->network && ff_shipped_find("network", plan->network))
+        named = plan->network;
+    if (!named && plan->network)
+        ff_log(FF_LOG_WARN,
+               "the plan's network profile '%s' is a file of yours: name it by --network, so that "
+               "tensors can take the faster way (--threshold auto)",
+               plan->network);
+    return named ? ff_cli_network_profile(named, out, err) : FF_OK;
 }
 
 static ff_code parse_form(const ff_args *args, ff_form *form, ff_err *err)
@@ -170,6 +194,7 @@ static ff_code run(const ff_args *args, ff_err *err)
     ff_plan *plan = NULL;
     ff_graph *g = NULL;
     ff_engine *engine = NULL;
+    ff_net_profile *network = NULL;
     ff_buf preprocess;
     ff_buf_init(&preprocess, 0);
     int64_t begin = ff_clock_now_ns();
@@ -188,6 +213,9 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = pre ? check_preprocess(options.preprocess_json, pre, g, err) : FF_OK;
     if (!code)
+        code = load_network(args, plan, &network, err);
+    options.network = network;
+    if (!code)
         code = ff_engine_new(0, &engine, err);
     if (!code)
         code = ff_build_bundle(plan, g, engine, dir, &options, err);
@@ -195,6 +223,7 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = print_bundle(args, dir, ff_clock_ms(ff_clock_now_ns() - begin), err);
     ff_engine_free(engine);
+    ff_net_profile_free(network);
     ff_graph_free(g);
     ff_plan_free(plan);
     ff_buf_clean(&preprocess);
@@ -203,7 +232,7 @@ static ff_code run(const ff_args *args, ff_err *err)
 
 const ff_verb ff_verb_build = {
     "build",
-    "build plan.json -o BUNDLE [--name NAME] [--form portable|nchwc] [--preprocess P.json]",
+    "build plan.json -o BUNDLE [--name NAME] [--network P] [--form portable|nchwc] ...",
     "write the bundle that is deployed: every piece as a model of its own",
     "Each piece is optimised offline and stored with its weights in a file that functions map.\n"
     "The pieces of a grid stage share one weights file.",

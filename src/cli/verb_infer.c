@@ -21,7 +21,9 @@ static const ff_flag FLAGS[] = {
     {"deployment", "D", "which deployment (default: the first that is up here)", false},
     {"input", "[NAME=]FILE", "an input: .npy, or .png/.jpg with the bundle's preprocessing", true},
     {"random", "SEED", "seeded random inputs instead", false},
-    {"threshold", "T", "inline, store, or a size: tensors of it and more go through the store",
+    {"threshold", "T",
+     "auto, auto-p99, auto-cost, inline, store, or a size: tensors of it and more go through the "
+     "store",
      false},
     {"timeout", "TIME", "give up after it (default 60s)", false},
     {"output", "DIR", "write each output as DIR/NAME.npy (-o)", false},
@@ -251,7 +253,10 @@ static ff_code run(const ff_args *args, ff_err *err)
         code = ff_client_open(deployment, deadline, &client, err);
     if (!code)
         code = get_inputs(args, ff_client_about_of(client), in, &count, &picture, err);
-    ff_client_request request = {in, ff_args_value(args, "threshold"), true, deadline};
+    const char *policy = ff_args_value(args, "threshold");
+    if (!code && !policy && ff_client_about_of(client)->network)
+        policy = "auto";
+    ff_client_request request = {in, policy, true, deadline};
     if (!code)
         code = ff_client_infer(client, &request, &reply, err);
     if (!code)
@@ -270,9 +275,13 @@ const ff_verb ff_verb_infer = {
     "infer",
     "infer [--endpoint URL] [--deployment D] --input [NAME=]FILE [--threshold T] [--output DIR]",
     "ask a deployment, and show which way each tensor went",
-    "--threshold is the paper's rule, for this request alone: inline (the default) puts every\n"
-    "tensor into the payload, store puts every tensor into the object store, a size such as\n"
-    "800KB sends tensors of it and more through the store.",
+    "--threshold decides, for this request alone, which way tensors go between master and "
+    "workers:\n"
+    "auto (the default where the bundle has a network profile) takes the faster way for each, by\n"
+    "the median (auto-p99: by the slow ones; auto-cost: the cheaper way); inline (the default\n"
+    "elsewhere) puts every tensor into the payload, store puts every tensor into the object "
+    "store,\n"
+    "a size such as 800KB sends tensors of it and more through the store.",
     FLAGS,
     0,
     0,

@@ -85,6 +85,17 @@ static void copy_preprocess(yyjson_val *root, ff_arena *arena, ff_client_about *
     free(text);
 }
 
+static ff_code parse_network(yyjson_val *root, ff_arena *arena, ff_client_about *about, ff_err *err)
+{
+    const char *name = NULL;
+    if (!ff_json_has(root, "network"))
+        return FF_OK;
+    ff_code code = ff_json_str(root, "network", &name, err);
+    if (!code)
+        about->network = ff_arena_strdup(arena, name);
+    return code;
+}
+
 ff_code ff_client_about_parse(ff_bytes json, ff_arena *arena, ff_client_about *out, ff_err *err)
 {
     ff_client_about about = {.prefix = ""};
@@ -104,6 +115,8 @@ ff_code ff_client_about_parse(ff_bytes json, ff_arena *arena, ff_client_about *o
         code = parse_ports(root, "outputs", arena, &about.out, &about.out_count, err);
     if (!code)
         code = parse_store(root, arena, &about, err);
+    if (!code)
+        code = parse_network(root, arena, &about, err);
     if (!code)
         code = ff_json_obj(root, "limits", &limits, err);
     if (!code)

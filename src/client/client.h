@@ -27,6 +27,7 @@ typedef struct ff_client_about {
     const char *preprocess_json; /* NULL = none declared */
     const char *store_url;       /* NULL = no store */
     const char *prefix;
+    const char *network;    /* the profile that policy auto goes by; NULL = there is no auto */
     uint64_t request_bytes; /* payload limit; 0 = none */
 } ff_client_about;
 
@@ -37,7 +38,7 @@ const ff_client_about *ff_client_about_of(const ff_client *client);
 
 typedef struct ff_client_request {
     const ff_tensor *in; /* in the order of about.in */
-    const char *policy;  /* between master and workers: "inline", "store", a size; NULL = absent */
+    const char *policy;  /* between master and workers: "auto", "inline", ...; NULL = absent */
     bool trace;
     int64_t deadline_ns;
 } ff_client_request;

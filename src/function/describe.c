@@ -74,6 +74,10 @@ ff_code ff_describe(const ff_function *f, ff_buf *reply, ff_err *err)
         code = ff_buf_printf(&out, err, ",\"preprocess\":%s", m->preprocess_json ? "" : "null");
     if (!code && m->preprocess_json)
         code = ff_buf_text(&out, m->preprocess_json, err);
+    if (!code && m->network)
+        code = add_text(&out, "network", m->network->name, err);
+    else if (!code)
+        code = ff_buf_text(&out, ",\"network\":null", err);
     if (!code)
         code = add_stages(&out, m, err);
     if (!code)

@@ -32,6 +32,9 @@ typedef struct task {
     ff_envelope result;
     ff_recv *recv; /* one an output */
     ff_trace_piece *trace;
+    /* Policy auto; one an input, and one an output: */
+    uint64_t *in_threshold, *out_threshold;
+    bool *in_explored, *out_explored;
 } task;
 
 static ff_key_place place_of(const task *t)
@@ -61,8 +64,11 @@ static void begin_task(task *t)
                         .function = t->name,
                         .stage = t->stage,
                         .policy = &run->policy,
+                        .threshold_count = t->out_threshold ? piece->out_count : 0,
+                        .thresholds = t->out_threshold,
                         .deadline_ms = ff_clock_to_epoch_ms(run->deadline_ns)};
     ff_send_options options = {.policy = run->policy,
+                               .thresholds = t->in_threshold,
                                .direction = FF_INPUT,
                                .place = place_of(t),
                                .max_payload = run->f->invoker->ops->max_request,
@@ -178,6 +184,29 @@ static bool receiving(const task *t)
     return false;
 }
 
+/* The chooser hears what the task's transfers took, and completes what the trace says of them. */
+static void learn(task *t)
+{
+    ff_run *run = t->run;
+    ff_choice choice = run->f->choice[t->stage][t->at];
+    ff_trace_piece *p = t->trace;
+    for (int i = 0; i < p->in_count; i++)
+        p->in[i].explored = t->in_explored[i];
+    for (int i = 0; i < p->out_count; i++) {
+        p->out[i].automatic = true;
+        p->out[i].explored = t->out_explored[i];
+    }
+    ff_chooser_trip trip = {.request = choice.request,
+                            .response = choice.response,
+                            .number = run->number,
+                            .in = p->in,
+                            .out = p->out,
+                            .invoke_ms = ff_clock_ms(p->invoke_ns),
+                            .worker = p->worker,
+                            .usable = p->attempts == 1 && !p->worker.cold && !t->again};
+    ff_chooser_learn(run->f->chooser, &trip);
+}
+
 static void note(task *t)
 {
     ff_trace_piece *p = t->trace;
@@ -220,6 +249,8 @@ static void finish(task *t)
         }
     }
     note(t);
+    if (t->in_threshold)
+        learn(t);
     release(t);
     t->state = TASK_DONE;
 }
@@ -277,9 +308,13 @@ static bool in_flight(const void *what)
     return false;
 }
 
-/* The turn of the HTTP client that brings the next news; FF_IO where none can come. */
+/* The turn of the HTTP client that brings the next news; FF_IO where none can come. While nothing
+ * is to be done, the chooser does what waits for that, bit by bit. */
 static ff_code wait_for_news(stage_run *s, ff_http *http, ff_err *err)
 {
+    const ff_run *run = s->task[0].run;
+    if (run->policy.automatic && ff_http_in_flight(http) && ff_chooser_idle(run->f->chooser))
+        return ff_http_poll(http, 0, err);
     if (ff_http_in_flight(http))
         return ff_http_poll(http, FF_NEVER, err);
     if (s->own_open)
@@ -379,7 +414,7 @@ static void give_up(stage_run *s, ff_function *f)
         if (t->state == TASK_DONE)
             continue;
         note(t);
-        if (t->run->policy.threshold != UINT64_MAX)
+        if (t->run->policy.threshold != UINT64_MAX || t->run->policy.automatic)
             sweep_possible(t);
         release(t);
     }
@@ -411,6 +446,22 @@ static ff_code make_outputs(ff_run *run, int stage, ff_err *err)
     return FF_OK;
 }
 
+static void choose(task *t)
+{
+    const ff_run *run = t->run;
+    ff_choice choice = run->f->choice[t->stage][t->at];
+    size_t ins = (size_t)t->piece->in_count, outs = (size_t)t->piece->out_count;
+    ff_arena *arena = run->trace.arena;
+    t->in_threshold = ff_arena_array(arena, ins, sizeof *t->in_threshold);
+    t->out_threshold = ff_arena_array(arena, outs, sizeof *t->out_threshold);
+    t->in_explored = ff_arena_array(arena, ins, sizeof *t->in_explored);
+    t->out_explored = ff_arena_array(arena, outs, sizeof *t->out_explored);
+    ff_chooser_thresholds(run->f->chooser, choice.request, run->policy.automatic, t->in_threshold,
+                          t->in_explored);
+    ff_chooser_thresholds(run->f->chooser, choice.response, run->policy.automatic, t->out_threshold,
+                          t->out_explored);
+}
+
 static void init_task(task *t, ff_run *run, int stage, int at)
 {
     const ff_mf_piece *piece = &run->f->manifest->stage[stage].piece[at];
@@ -429,6 +480,8 @@ static void init_task(task *t, ff_run *run, int stage, int at)
     trace->out_count = piece->out_count;
     trace->in = ff_arena_array(run->trace.arena, (size_t)piece->in_count, sizeof *trace->in);
     trace->out = ff_arena_array(run->trace.arena, (size_t)piece->out_count, sizeof *trace->out);
+    if (run->policy.automatic)
+        choose(t);
 }
 
 /* Each worker's input on its way, then the master's own piece. */

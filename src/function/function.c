@@ -18,7 +18,7 @@ static ff_code load_worker(ff_function *f, bool probe, ff_err *err)
     return ff_loaded_open(f->loaded, f, &f->manifest->stage[f->stage].piece[f->at], probe, err);
 }
 
-static ff_code load_master(ff_function *f, bool probe, ff_err *err)
+static ff_code load_master(ff_function *f, const ff_function_options *o, ff_err *err)
 {
     const ff_manifest *m = f->manifest;
     bool remote = false;
@@ -29,10 +29,12 @@ static ff_code load_master(ff_function *f, bool probe, ff_err *err)
     for (int s = 0; s < m->stage_count && !code; s++) {
         remote = remote || !m->stage[s].local;
         if (m->stage[s].local || m->stage[s].own)
-            code = ff_loaded_open(&f->loaded[s], f, &m->stage[s].piece[0], probe, err);
+            code = ff_loaded_open(&f->loaded[s], f, &m->stage[s].piece[0], o->probe, err);
     }
     if (!code && remote && !f->invoker)
         code = ff_err_set(err, FF_USAGE, "a master with workers needs a way to invoke them");
+    if (!code && m->network)
+        ff_choices_init(f, o->memory_mb, o->dilation);
     return code;
 }
 
@@ -99,7 +101,7 @@ ff_code ff_function_new(const ff_function_options *options, ff_function **out, f
     if (!code && !f->index)
         code = name_workers(f, options->versions, err);
     if (!code)
-        code = f->index ? load_worker(f, options->probe, err) : load_master(f, options->probe, err);
+        code = f->index ? load_worker(f, options->probe, err) : load_master(f, options, err);
     if (code) {
         ff_function_free(f);
         return code;
@@ -118,6 +120,7 @@ void ff_function_free(ff_function *f)
     for (int i = 0; f->called && i < f->manifest->function_count; i++)
         ff_mem_free(f->called[i]);
     ff_mem_free(f->called);
+    ff_choices_clean(f);
     ff_wiring_clean(&f->wiring);
     ff_engine_free(f->engine);
     if (f->own_http)

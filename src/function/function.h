@@ -29,6 +29,8 @@ typedef struct ff_function_options {
      * master calls the very workers that it was deployed with. NULL = whatever has the name. */
     const char *versions;
     size_t max_request, max_reply; /* payload bytes of calls to this function; 0 = no limit */
+    double memory_mb;              /* of this function, and taken for its workers' (auto-cost) */
+    double dilation;               /* the platform's clock: K times are taken for one; 0 = 1 */
 } ff_function_options;
 
 /* FF_USAGE: versions do not fit the manifest; FF_NOT_FOUND, FF_FORMAT: manifest, function's name,

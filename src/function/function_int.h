@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "function/function.h"
 #include "manifest/manifest.h"
+#include "share/chooser.h"
 #include "share/trace.h"
 
 /* A piece that this function runs, with the order that its session wants. */
@@ -36,6 +37,11 @@ typedef struct ff_wiring {
     ff_wired_stage *stage;
 } ff_wiring;
 
+/* A worker's piece, as policy auto numbers what goes there and comes back. */
+typedef struct ff_choice {
+    int request, response;
+} ff_choice;
+
 struct ff_function {
     ff_manifest *manifest;
     char *name;
@@ -52,8 +58,10 @@ struct ff_function {
     size_t max_request, max_reply;
     int loaded_count; /* a worker's one piece; a master's own, indexed by stage */
     ff_loaded *loaded;
-    ff_wiring wiring; /* of a master */
-    bool warm;        /* a request was answered before */
+    ff_wiring wiring;    /* of a master */
+    ff_chooser *chooser; /* of a master whose bundle has a network profile */
+    ff_choice **choice;  /* by stage and piece */
+    bool warm;           /* a request was answered before */
 };
 
 /* loader.c: opens the piece's session after checking what the manifest says of its file. */
@@ -66,6 +74,10 @@ ff_code ff_loaded_run(const ff_loaded *loaded, const ff_tensor *in, ff_tensor *o
 /* wiring.c. A checked manifest always has one. */
 void ff_wiring_init(ff_wiring *wiring, const ff_manifest *manifest);
 void ff_wiring_clean(ff_wiring *wiring);
+
+/* choice.c: what policy auto chooses between, for every remote stage of a master's manifest. */
+void ff_choices_init(ff_function *f, double memory_mb, double dilation);
+void ff_choices_clean(ff_function *f);
 
 /* function.c: polls until pending says no. FF_IO where that cannot be: all is cancelled then. */
 ff_code ff_function_drive(ff_function *f, bool (*pending)(const void *what), const void *what,

@@ -92,16 +92,28 @@ static const char *function_name(void)
     return dash && dash[1] ? dash + 1 : "master";
 }
 
-static int threads_from_env(void)
+static int64_t memory_from_env(void)
 {
-    int64_t threads = 0, memory_mb = 0;
-    if (env("FANFOLD_THREADS") &&
-        !ff_units_parse_int(env("FANFOLD_THREADS"), 1, 1024, &threads, NULL))
-        return (int)threads;
+    int64_t memory_mb = 0;
     if (env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
         (void)ff_units_parse_int(env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 1, INT32_MAX, &memory_mb,
                                  NULL);
-    return ff_lambda_threads(memory_mb, ff_engine_cpus());
+    return memory_mb;
+}
+
+static double dilation_from_env(void)
+{
+    double k = env("FANFOLD_DILATION") ? strtod(env("FANFOLD_DILATION"), NULL) : 1;
+    return k >= 1 && k <= 1e6 ? k : 1;
+}
+
+static int threads_from_env(void)
+{
+    int64_t threads = 0;
+    if (env("FANFOLD_THREADS") &&
+        !ff_units_parse_int(env("FANFOLD_THREADS"), 1, 1024, &threads, NULL))
+        return (int)threads;
+    return ff_lambda_threads(memory_from_env(), ff_engine_cpus());
 }
 
 static ff_code make_function(loop *l, ff_err *err)
@@ -119,6 +131,8 @@ static ff_code make_function(loop *l, ff_err *err)
                              .store_url = env("FANFOLD_STORE"),
                              .prefix = env("FANFOLD_PREFIX"),
                              .versions = env("FANFOLD_VERSIONS"),
+                             .memory_mb = (double)memory_from_env(),
+                             .dilation = dilation_from_env(),
                              .max_request = FF_LAMBDA_REQUEST_BYTES,
                              .max_reply = FF_LAMBDA_RESPONSE_BYTES};
     if (o.store_url)

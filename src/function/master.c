@@ -184,6 +184,8 @@ static bool still_moving(const void *what)
 static ff_code members(ff_run *run, const ff_send *send, ff_buf *out, ff_err *err)
 {
     ff_trace *t = &run->trace;
+    if (t->policy.automatic)
+        t->stats = ff_chooser_stats_of(run->f->chooser);
     t->out_count = send->count;
     for (int i = 0; i < send->count; i++)
         t->out[i] = send->moved[i];
@@ -284,6 +286,14 @@ ff_code ff_master_call(ff_function *f, const ff_call *call, const char *request_
         goto fail;
     }
     run.policy = run.trace.policy = run.request.policy;
+    if (run.policy.automatic && !f->chooser) {
+        code = ff_err_set(err, FF_UNSUPPORTED,
+                          "policy auto needs a network profile, which this bundle does not have: "
+                          "build it with --network, or use inline, store or a size such as 800KB");
+        goto fail;
+    }
+    if (run.policy.automatic)
+        run.number = ff_chooser_begin(f->chooser);
     int64_t asked_ns = ff_clock_from_epoch_ms(run.request.deadline_ms);
     run.deadline_ns = asked_ns < run.deadline_ns ? asked_ns : run.deadline_ns;
     code = check_request(&run, err);

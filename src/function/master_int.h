@@ -37,6 +37,7 @@ typedef struct ff_run {
     char timestamp[32];
     ff_envelope request;
     ff_policy policy;
+    int64_t number;            /* of policy auto's requests */
     int64_t deadline_ns;       /* of the work */
     int64_t final_deadline_ns; /* of cleaning up */
     ff_tensor *value;          /* by number in the wiring; empty where it does not exist (yet) */

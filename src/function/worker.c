@@ -33,6 +33,9 @@ static ff_code check_task(const task *t, ff_err *err)
     if (e->count != t->piece->in_count)
         return ff_err_set(err, FF_FORMAT, "wanted %d tensors, found %d", t->piece->in_count,
                           e->count);
+    if (e->threshold_count && e->threshold_count != t->piece->out_count)
+        return ff_err_set(err, FF_FORMAT, "wanted %d thresholds, found %d", t->piece->out_count,
+                          e->threshold_count);
     return FF_OK;
 }
 
@@ -102,6 +105,7 @@ static ff_code answer(task *t, ff_buf *reply, ff_err *err)
                         .stage = e->stage,
                         .function = e->function};
     ff_send_options options = {.policy = e->policy,
+                               .thresholds = e->thresholds,
                                .direction = FF_OUTPUT,
                                .place = {t->f->share.prefix, e->deployment, e->timestamp,
                                          e->request_id, e->stage, e->function},

@@ -5,6 +5,7 @@
  *  "form": "portable", "nchwc_block": 1,
  *  "inputs": [{"name", "dtype", "shape"}], "outputs": [...],
  *  "preprocess": {"input", "layout", "mean", "scale", ...},           (optional, see client/)
+ *  "network": {...},                       (optional: the network profile that policy auto goes by)
  *  "functions": [{"name": "master"}, {"name": "w0"}, ...],
  *  "stages": [{"split": "grid 2x2",
  *     "outputs": [{"name", "dtype", "shape"}],                        whole tensors it makes
@@ -23,6 +24,7 @@
 #define FF_MANIFEST_MANIFEST_H
 
 #include "base/json.h"
+#include "profile/network.h"
 #include "tensor/region.h"
 
 typedef struct ff_mf_tensor {
@@ -88,6 +90,7 @@ typedef struct ff_manifest {
     int out_count;
     ff_mf_tensor *out;
     const char *preprocess_json; /* the member's text, or NULL */
+    ff_net_profile *network;     /* or NULL */
     int function_count;
     const char **functions; /* [0] is "master" */
     int stage_count;

@@ -176,6 +176,11 @@ static void head(writer *w, const ff_manifest *m)
         text(w, m->preprocess_json);
         text(w, ",\n");
     }
+    if (m->network) {
+        text(w, "  \"network\": ");
+        w->code = w->code ? w->code : ff_net_profile_emit(m->network, w->buf, w->err);
+        text(w, ",\n");
+    }
     text(w, "  \"functions\": [");
     for (int i = 0; i < m->function_count; i++) {
         text(w, i ? ", {" : "{");

@@ -300,6 +300,24 @@ static ff_code read_preprocess(ff_manifest *m, yyjson_val *root, ff_err *err)
     return FF_OK;
 }
 
+static ff_code read_network(ff_manifest *m, yyjson_val *root, ff_err *err)
+{
+    yyjson_val *network = NULL;
+    if (!ff_json_has(root, "network"))
+        return FF_OK;
+    ff_code code = ff_json_obj(root, "network", &network, err);
+    if (code)
+        return code;
+    size_t len = 0;
+    yyjson_write_err fault;
+    char *text = yyjson_val_write_opts(network, YYJSON_WRITE_NOFLAG, NULL, &len, &fault);
+    if (!text)
+        return ff_err_set(err, FF_NO_MEMORY, "member \"network\": %s", fault.msg);
+    code = ff_net_profile_parse(ff_bytes_of(text, len), &m->network, err);
+    ff_mem_free(text);
+    return code ? (ff_err_wrap(err, "member \"network\""), code) : FF_OK;
+}
+
 static ff_code read_head(ff_manifest *m, yyjson_val *root, ff_err *err)
 {
     yyjson_val *model = NULL;
@@ -338,6 +356,8 @@ static ff_code read_root(ff_manifest *m, yyjson_val *root, ff_err *err)
         code = read_tensors(m, root, "outputs", &m->out, &m->out_count, err);
     if (!code)
         code = read_preprocess(m, root, err);
+    if (!code)
+        code = read_network(m, root, err);
     if (!code)
         code = read_functions(m, root, err);
     if (!code)
@@ -390,6 +410,8 @@ ff_code ff_manifest_load(const char *dir, ff_manifest **out, ff_err *err)
 
 void ff_manifest_free(ff_manifest *manifest)
 {
-    if (manifest)
-        ff_arena_free(manifest->arena); /* which holds the struct itself */
+    if (!manifest)
+        return;
+    ff_net_profile_free(manifest->network);
+    ff_arena_free(manifest->arena); /* which holds the struct itself */
 }

@@ -2,7 +2,8 @@
  * The envelope: the JSON in which tensors travel between client, master and workers.
  *
  * task     master to worker   {"fanfold": 1, "deployment", "requestId", "timestamp", "stage",
- *                              "function", "policy", "deadlineMs", "tensors": [...]}
+ *                              "function", "policy", "thresholds"?, "deadlineMs",
+ *                              "tensors": [...]}
  * result   worker to master   {"fanfold": 1, "requestId", "stage", "function", "tensors": [...],
  *                              "times": {"decode_ms", "get_ms", "compute_ms", "encode_ms",
  *                                        "put_ms", "cold"}}
@@ -14,8 +15,10 @@
  *
  * A tensor: {"name", "dtype", "shape", "route": "inline", "codec": "raw", "crc32c": 8 hex digits,
  *            "data": base64 of a .npy}, or with "route": "store", "bytes" and "key" for "data".
- * The checksum is of the .npy. deadlineMs is in ms since the epoch; absent or 0 = none. Unknown
- * members are passed over, so that either side may be newer. An absent policy means inline.
+ * thresholds go with policy auto: one a tensor of the result, in the manifest's order; bytes, null
+ * = never through the store. The checksum is of the .npy. deadlineMs is in ms since the epoch;
+ * absent or 0 = none. Unknown members are passed over, so that either side may be newer. An absent
+ * policy means inline.
  */
 #ifndef FF_SHARE_ENVELOPE_H
 #define FF_SHARE_ENVELOPE_H
@@ -55,6 +58,8 @@ typedef struct ff_envelope {
     const char *function;
     int stage;
     ff_policy policy;
+    int threshold_count; /* 0 = there are none */
+    uint64_t *thresholds;
     int64_t deadline_ms;
     bool trace;
     int output_count; /* of names that a request asks for; 0 = all */
@@ -91,6 +96,8 @@ typedef struct ff_env_head {
     const char *function;
     int stage;
     const ff_policy *policy; /* NULL = absent */
+    int threshold_count;
+    const uint64_t *thresholds;
     int64_t deadline_ms;
     bool trace;
     int output_count;

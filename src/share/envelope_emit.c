@@ -24,6 +24,19 @@ static ff_code add_outputs(ff_buf *out, const ff_env_head *head, ff_err *err)
     return code || !head->output_count ? code : ff_buf_text(out, "]", err);
 }
 
+static ff_code add_thresholds(ff_buf *out, const ff_env_head *head, ff_err *err)
+{
+    ff_code code = head->threshold_count ? ff_buf_text(out, ",\"thresholds\":", err) : FF_OK;
+    for (int i = 0; i < head->threshold_count && !code; i++) {
+        code = ff_buf_text(out, i ? "," : "[", err);
+        if (!code && head->thresholds[i] > INT64_MAX)
+            code = ff_buf_text(out, "null", err);
+        else if (!code)
+            code = ff_buf_printf(out, err, "%" PRIu64, head->thresholds[i]);
+    }
+    return code || !head->threshold_count ? code : ff_buf_text(out, "]", err);
+}
+
 ff_code ff_envelope_begin(ff_buf *out, const ff_env_head *head, ff_err *err)
 {
     char policy[FF_POLICY_TEXT];
@@ -41,6 +54,8 @@ ff_code ff_envelope_begin(ff_buf *out, const ff_env_head *head, ff_err *err)
         code = add_text(out, "function", head->function, err);
     if (!code && head->policy)
         code = add_text(out, "policy", ff_policy_text(*head->policy, policy, sizeof policy), err);
+    if (!code)
+        code = add_thresholds(out, head, err);
     if (!code && head->deadline_ms)
         code = ff_buf_printf(out, err, ",\"deadlineMs\":%" PRId64, head->deadline_ms);
     if (!code && head->trace)

@@ -202,17 +202,45 @@ static ff_code read_policy(yyjson_val *root, ff_envelope *e, ff_err *err)
     if (!ff_json_has(root, "policy"))
         return FF_OK;
     if (yyjson_is_uint(policy)) { /* a threshold in bytes */
-        e->policy.threshold = yyjson_get_uint(policy);
+        e->policy = (ff_policy){yyjson_get_uint(policy), FF_AUTO_OFF};
         return FF_OK;
     }
     ff_code code = ff_json_str(root, "policy", &text, err);
     if (!code)
         code = ff_policy_parse(text, &e->policy, err);
     if (code == FF_USAGE) /* here the words come from a peer, not from a command line */
-        code =
-            ff_err_set(err, FF_FORMAT,
-                       "policy: wanted inline, store or a size such as 800KB, found '%.60s'", text);
+        code = ff_err_set(
+            err, FF_FORMAT,
+            "policy: wanted auto, inline, store or a size such as 800KB, found '%.60s'", text);
     return code;
+}
+
+static ff_code read_thresholds(yyjson_val *root, ff_envelope *e, ff_err *err)
+{
+    yyjson_val *list = NULL, *value;
+    size_t i, max;
+    if (!ff_json_has(root, "thresholds"))
+        return FF_OK;
+    ff_code code = ff_json_arr(root, "thresholds", &list, err);
+    if (code)
+        return code;
+    size_t count = yyjson_arr_size(list);
+    if (!count || count > FF_MAX_ENVELOPE_TENSORS)
+        return ff_err_set(err, FF_LIMIT, "member \"thresholds\": wanted 1 to %u, found %zu",
+                          FF_MAX_ENVELOPE_TENSORS, count);
+    e->thresholds = ff_mem_try_array(count, sizeof *e->thresholds);
+    if (!e->thresholds)
+        return ff_err_set(err, FF_NO_MEMORY, "no memory for %zu thresholds", count);
+    yyjson_arr_foreach(list, i, max, value)
+    {
+        if (!yyjson_is_uint(value) && !yyjson_is_null(value))
+            return ff_err_set(err, FF_FORMAT,
+                              "member \"thresholds\": element %zu: wanted a whole number or null",
+                              i);
+        e->thresholds[e->threshold_count++] =
+            yyjson_is_null(value) ? UINT64_MAX : yyjson_get_uint(value);
+    }
+    return FF_OK;
 }
 
 static ff_code read_times(yyjson_val *root, ff_env_times *out, ff_err *err)
@@ -282,6 +310,8 @@ static ff_code read_rest(yyjson_val *root, ff_envelope *e, ff_err *err)
     } else if (!code && ff_json_has(root, "trace")) {
         code = ff_json_bool(root, "trace", &e->trace, err);
     }
+    if (!code && e->kind == FF_ENV_TASK)
+        code = read_thresholds(root, e, err);
     if (!code && e->kind == FF_ENV_REQUEST)
         code = read_outputs(root, e, err);
     if (!code && e->kind == FF_ENV_RESULT)
@@ -328,6 +358,7 @@ void ff_envelope_clean(ff_envelope *envelope)
     yyjson_doc_free(envelope->doc);
     ff_mem_free(envelope->tensor);
     ff_mem_free(envelope->outputs);
+    ff_mem_free(envelope->thresholds);
     *envelope = (ff_envelope){0};
 }
 

@@ -129,12 +129,36 @@ static ff_code over_limit(const ff_send *send, size_t payload, ff_err *err)
                       most->name, most->bytes, payload, send->max_payload, most->bytes);
 }
 
-/* Decides the routes; fails before anything is moved where the payload cannot fit. */
-static ff_code choose(ff_send *send, const ff_send_part *parts, const ff_send_options *options,
-                      size_t *room, ff_err *err)
+/* Policy auto: the largest inline tensor leaves a payload that is too large. */
+static bool move_largest(ff_send *send, size_t *chars)
 {
-    size_t chars = 0;
-    *room = 1024;
+    ff_moved *most = NULL;
+    for (int i = 0; i < send->count; i++)
+        if (send->moved[i].route == FF_ROUTE_INLINE &&
+            (!most || send->moved[i].bytes > most->bytes))
+            most = &send->moved[i];
+    if (!most || !send->share->store)
+        return false;
+    most->route = FF_ROUTE_STORE;
+    *chars -= ff_base64_encoded_len(most->bytes);
+    return true;
+}
+
+/* What the payload takes beside the tensors' characters, about. */
+static size_t words_of(const ff_send *send, const ff_env_head *head)
+{
+    size_t words = 1024 + 24 * (size_t)head->threshold_count;
+    for (int i = 0; i < send->count; i++)
+        words += ff_envelope_room(send->moved[i].name, &send->item[i].wire, FF_ROUTE_STORE);
+    return words;
+}
+
+/* Decides the routes; fails before anything is moved where the payload cannot fit. */
+static ff_code choose(ff_send *send, const ff_env_head *head, const ff_send_part *parts,
+                      const ff_send_options *options, size_t *room, ff_err *err)
+{
+    size_t chars = 0, most = send->max_payload;
+    bool automatic = options->policy.automatic != FF_AUTO_OFF;
     for (int i = 0; i < send->count; i++) {
         ff_send_item *item = &send->item[i];
         ff_moved *moved = &send->moved[i];
@@ -144,13 +168,22 @@ static ff_code choose(ff_send *send, const ff_send_part *parts, const ff_send_op
         if (code)
             return ff_err_wrap(err, "tensor '%.100s'", parts[i].name), code;
         moved->bytes = item->wire.npy_bytes;
-        moved->route = ff_policy_route(options->policy, moved->bytes);
-        *room += ff_envelope_room(moved->name, &item->wire, moved->route);
+        ff_policy policy = options->policy;
+        if (automatic && options->thresholds)
+            policy.threshold = options->thresholds[i];
+        moved->automatic = automatic;
+        moved->route = automatic && !send->share->store ? FF_ROUTE_INLINE
+                                                        : ff_policy_route(policy, moved->bytes);
         if (moved->route == FF_ROUTE_INLINE)
-            chars += ff_base64_encoded_len(item->wire.npy_bytes);
+            chars += ff_base64_encoded_len(moved->bytes);
     }
-    if (send->max_payload && chars > send->max_payload)
+    while (automatic && most && chars + words_of(send, head) > most && move_largest(send, &chars)) {
+    }
+    if (most && chars > most)
         return over_limit(send, chars, err);
+    *room = 1024 + 24 * (size_t)head->threshold_count;
+    for (int i = 0; i < send->count; i++)
+        *room += ff_envelope_room(send->moved[i].name, &send->item[i].wire, send->moved[i].route);
     return FF_OK;
 }
 
@@ -163,7 +196,7 @@ static ff_code begin(ff_send *send, const ff_env_head *head, const ff_send_part 
     send->moved = ff_mem_try_array(count, sizeof *send->moved);
     if (!send->item || !send->moved)
         return ff_err_set(err, FF_NO_MEMORY, "no memory to send %zu tensors", count);
-    ff_code code = choose(send, parts, options, &room, err);
+    ff_code code = choose(send, head, parts, options, &room, err);
     if (!code)
         code = ff_buf_reserve(&send->payload, room, err); /* once: nothing is moved later */
     return code ? code : ff_envelope_begin(&send->payload, head, err);

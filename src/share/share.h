@@ -38,6 +38,10 @@ typedef struct ff_moved {
     int64_t decode_ns;   /* receiver: base64, checksum, placing */
     int64_t transfer_ns; /* store: until PUT or GET had ended */
     int attempts;        /* store */
+    bool automatic;      /* policy auto chose the route ... */
+    bool explored;       /* ... or tried the other one */
+    double predicted_ms; /* automatic: of the message by this route, without encoding */
+    double actual_ms;    /* 0 = not known */
 } ff_moved;
 
 /* ---- Sending ---- */
@@ -50,6 +54,7 @@ typedef struct ff_send_part {
 
 typedef struct ff_send_options {
     ff_policy policy;
+    const uint64_t *thresholds; /* policy auto: one a part; NULL = the policy's for all */
     ff_direction direction;
     ff_key_place place; /* the share gives prefix and deployment */
     size_t max_payload; /* bytes; 0 = no limit */
@@ -71,8 +76,8 @@ typedef struct ff_send {
 } ff_send;
 
 /* Begins the envelope, writes every part, starts the PUTs. Failures are told by code: FF_LIMIT
- * where the payload would be too large (tensor, size, limit and remedy named), FF_UNSUPPORTED for
- * the store's route without a store, and those of the store. */
+ * where the payload would be too large under any policy but auto (tensor, size, limit and remedy
+ * named), FF_UNSUPPORTED for the store's route without a store, and those of the store. */
 void ff_send_start(ff_send *send, const ff_share *share, const ff_env_head *head,
                    const ff_send_part *parts, int count, const ff_send_options *options);
 /* Ends the envelope, after pending is 0. members as ff_envelope_end; FF_LIMIT as above. */

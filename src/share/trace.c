@@ -83,6 +83,10 @@ static void moved(writer *w, const char *list, const ff_moved *m, int count, boo
             if (!w->code)
                 w->code = ff_buf_printf(w->out, w->err, ",\"attempts\":%d", m[i].attempts);
         }
+        if (m[i].automatic && m[i].predicted_ms > 0 && !w->code)
+            w->code = ff_buf_printf(w->out, w->err, ",%s\"predicted_ms\":%.3f,\"actual_ms\":%.3f",
+                                    m[i].explored ? "\"explored\":true," : "", m[i].predicted_ms,
+                                    m[i].actual_ms);
         text(w, "}");
     }
     text(w, "]");
@@ -130,6 +134,21 @@ static void stage(writer *w, const ff_trace *trace, const ff_trace_stage *s)
     text(w, "]}");
 }
 
+static void automatic(writer *w, const ff_trace *trace)
+{
+    const ff_chooser_stats *s = &trace->stats;
+    ff_auto objective = trace->policy.automatic;
+    if (!objective || w->code)
+        return;
+    w->code = ff_buf_printf(w->out, w->err,
+                            ",\"auto\":{\"requests\":%" PRId64 ",\"tensors\":%" PRId64
+                            ",\"explored\":%" PRId64 ",\"changes\":%" PRId64
+                            ",\"refits\":%d,\"%s\":%.*f}",
+                            s->requests, s->tensors, s->explored, s->changes, s->refits,
+                            objective == FF_AUTO_COST ? "regret_usd" : "regret_ms",
+                            objective == FF_AUTO_COST ? 9 : 3, s->regret[objective]);
+}
+
 ff_code ff_trace_emit(const ff_trace *trace, ff_buf *out, ff_err *err)
 {
     writer w = {out, err, FF_OK};
@@ -146,6 +165,7 @@ ff_code ff_trace_emit(const ff_trace *trace, ff_buf *out, ff_err *err)
                                "},\"tensors\":{\"inline\":%d,\"store\":%d}",
                                total.bytes[FF_ROUTE_INLINE], total.bytes[FF_ROUTE_STORE],
                                total.tensors[FF_ROUTE_INLINE], total.tensors[FF_ROUTE_STORE]);
+    automatic(&w, trace);
     moved(&w, "inputs", trace->in, trace->in_count, false);
     moved(&w, "outputs", trace->out, trace->out_count, true);
     text(&w, ",\"stages\":[");

@@ -4,17 +4,21 @@
  * strings are borrowed; arrays are the arena's.
  *
  * {"request_id", "policy", "total_ms", "bytes": {"inline", "store"}, "tensors": {"inline",
- * "store"}, "inputs": [tensor], "outputs": [tensor],                       between client and
- * master "stages": [{"split", "start_ms", "ms", "pieces": [{"function", "start_ms", "ms",
- * "attempts", "invoke_ms", "request_bytes", "response_bytes", "compute_ms", "worker": {times} or
- * null, "inputs": [tensor], "outputs": [tensor]}]}]} tensor: {"name", "bytes", "route",
- * "encode_ms", "decode_ms", "put_ms" or "get_ms", "attempts"} The worker's own times are sums over
- * its tensors. bytes are those of the .npy.
+ * "store"}, "auto": {"requests", "tensors", "explored", "changes", "refits", "regret_ms" or
+ * "regret_usd"}, under policy auto: since the master began (ff_chooser_stats) "inputs": [tensor],
+ * "outputs": [tensor],                             between client and master "stages": [{"split",
+ * "start_ms", "ms", "pieces": [{"function", "start_ms", "ms", "attempts", "invoke_ms",
+ * "request_bytes", "response_bytes", "compute_ms", "worker": {times} or null, "inputs": [tensor],
+ * "outputs": [tensor]}]}]} tensor: {"name", "bytes", "route", "encode_ms", "decode_ms", "put_ms" or
+ * "get_ms", "attempts"; under policy auto "explored": true?, "predicted_ms", "actual_ms"}
+ *
+ * predicted and actual are of the message that carried the tensor, by the tensor's route, without
+ * encoding. The worker's own times are sums over its tensors. bytes are those of the .npy.
  */
 #ifndef FF_SHARE_TRACE_H
 #define FF_SHARE_TRACE_H
 
-#include "share/share.h"
+#include "share/chooser.h"
 
 typedef struct ff_trace_piece {
     const char *function;
@@ -39,6 +43,7 @@ typedef struct ff_trace {
     ff_arena *arena;
     const char *request_id;
     ff_policy policy;
+    ff_chooser_stats stats; /* policy auto */
     int64_t start_ns, end_ns;
     int in_count, out_count;
     ff_moved *in, *out;

@@ -40,14 +40,15 @@ number() { grep -o "\"$1\": *[0-9]*" | grep -o '[0-9]*$' | tail -1; }
 
 fanfold zoo resnet50-v1 --width 1/8 -o m.onnx > /dev/null || exit 1
 fanfold plan m.onnx --grid 2x2 --stages 3 -o plan.json > /dev/null || exit 1
-fanfold build plan.json -o net > /dev/null 2>&1 || exit 1
+fanfold build plan.json -o net --network none > /dev/null 2>&1 || exit 1
 fanfold plan m.onnx --planner single -o single.json > /dev/null || exit 1
 fanfold build single.json -o whole > /dev/null 2>&1 || exit 1
 # the same with the master computing a piece of each stage
-sed 's/\("split": *"grid 2x2"\),/\1, "master_piece": true,/' plan.json > own.json
+sed 's/\("split": *"grid 2x2"\),/\1, "master_piece": true,/; s/"workers": *4/"workers": 3/' plan.json > own.json
 fanfold build own.json -o own > /dev/null 2>&1 || exit 1
+fanfold build own.json -o tuned --network aws-lambda > /dev/null 2>&1 || exit 1
 
-fanfold up net whole own --json > up.json 2> up.log &
+fanfold up net whole own tuned --json > up.json 2> up.log &
 up_pid=$!
 for _ in $(seq 200); do
     [ -s up.json ] && break
@@ -131,6 +132,18 @@ for policy in inline store 0 40KB; do
     check "master's piece, policy $policy" 0 fanfold infer --deployment own --random 7 --threshold $policy --expect ref --json
     lacks "master's piece, policy $policy" '"equal": true' out
 done
+# policy auto: the default of a bundle with a profile; refused by one without
+check auto-default 0 fanfold infer --deployment tuned --random 7 --expect ref --trace auto.trace
+lacks auto-default 'predicted' out
+lacks auto-default 'auto: 1 requests, ' out
+lacks auto-default '"policy":"auto"' auto.trace
+for i in 1 2 3; do
+    check auto-again 0 fanfold infer --deployment tuned --random 7 --expect ref --threshold auto-p99 --json
+done
+lacks auto-again '"requests": 4' out
+lacks auto-again '"regret_ms"' out
+check auto-refused 16 fanfold infer --deployment net --random 7 --threshold auto
+lacks auto-refused 'network profile' err
 check "master's piece in the trace" 0 fanfold infer --deployment own --random 7 --trace own.trace
 lacks "master's piece in the trace" '"function":"master"' own.trace
 check absent-policy 0 fanfold infer --random 7 --expect ref

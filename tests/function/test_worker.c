@@ -79,7 +79,7 @@ static void test_routes(void **state)
         ff_envelope e = {0};
         ff_err err = {0};
         ff_recv recv;
-        make_task(&send, (ff_policy){rows[i].threshold}, 0);
+        make_task(&send, (ff_policy){rows[i].threshold, FF_AUTO_OFF}, 0);
         assert_int_equal(r.store.count, rows[i].before);
         ff_code code = ask(&send.payload, &reply, &err);
         if (code)
@@ -108,6 +108,28 @@ static void test_routes(void **state)
     }
 }
 
+/* A threshold for each tensor that it makes, or none. */
+static void test_thresholds(void **state)
+{
+    (void)state;
+    static const char POLICY[] = "\"policy\":\"inline\"";
+    ff_send send;
+    ff_buf reply = {0}, task = {0};
+    ff_err err = {0};
+    make_task(&send, FF_POLICY_INLINE, 0);
+    uint8_t *data = send.payload.data;
+    uint8_t *at = memmem(data, send.payload.len, POLICY, sizeof POLICY - 1);
+    uint8_t *rest = at + sizeof POLICY - 1;
+    assert_int_equal(ff_buf_append(&task, data, (size_t)(at - data), NULL), FF_OK);
+    assert_int_equal(ff_buf_text(&task, "\"policy\":\"auto\",\"thresholds\":[1,2]", NULL), FF_OK);
+    assert_int_equal(ff_buf_append(&task, rest, send.payload.len - (size_t)(rest - data), NULL),
+                     FF_OK);
+    assert_int_equal(ask(&task, &reply, &err), FF_FORMAT);
+    assert_non_null(strstr(err.message, "wanted 1 thresholds, found 2"));
+    ff_buf_clean(&task);
+    ff_send_clean(&send);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -126,7 +148,7 @@ static void test_refused(void **state)
         {"[1,2,16,12]", "[9999,9999]", FF_FORMAT, "found float32 9999x9999"},
         {"\"float32\"", "\"float16\"", FF_FORMAT, "found float16"},
         {"\"codec\":\"raw\"", "\"codec\":\"zip\"", FF_UNSUPPORTED, "zip"},
-        {"\"policy\":\"inline\"", "\"policy\":\"auto\"  ", FF_UNSUPPORTED, "auto"},
+        {"\"policy\":\"inline\"", "\"policy\":\"autom\" ", FF_FORMAT, "autom"},
         {"\"crc32c\":\"", "\"crc32c\":\"x", FF_FORMAT, "8 hex"},
         {"\"data\":\"", "\"data\":\"!", FF_FORMAT, "0x21"},
         {"AAAAAAAAAAAAAAAA", "AAAAAAAABAAAAAAA", FF_CHECKSUM, "crc32c"},
@@ -216,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_routes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_thresholds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_key, set_up, tear_down),

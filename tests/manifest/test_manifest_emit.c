@@ -8,6 +8,7 @@
 
 #include "manifest/manifest.h"
 #include "manifest_sample.h"
+#include "profile/shipped.h"
 
 static void test_round_trip(void **state)
 {
@@ -33,6 +34,25 @@ static void test_round_trip(void **state)
     ff_manifest_free(b);
     ff_buf_clean(&first);
     ff_buf_clean(&second);
+}
+
+/* With a network profile, which is a manifest's own. */
+static void test_network(void **state)
+{
+    (void)state;
+    const ff_shipped *shipped = ff_shipped_find("network", "paper-2023");
+    ff_manifest *a = NULL, *b = NULL;
+    ff_buf json = {0};
+    ff_err err = {0};
+    assert_int_equal(ff_manifest_parse(ff_bytes_of(SAMPLE, strlen(SAMPLE)), "d", &a, &err), FF_OK);
+    assert_null(a->network);
+    assert_int_equal(ff_net_profile_parse(shipped->json, &a->network, &err), FF_OK);
+    assert_int_equal(ff_manifest_emit(a, &json, &err), FF_OK);
+    assert_int_equal(ff_manifest_parse(ff_buf_view(&json), "d", &b, &err), FF_OK);
+    assert_true(ff_net_profile_equal(a->network, b->network));
+    ff_manifest_free(a);
+    ff_manifest_free(b);
+    ff_buf_clean(&json);
 }
 
 static void test_refused(void **state)
@@ -83,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_memory),
     };

@@ -61,6 +61,9 @@ static void test_refused(void **state)
     } rows[] = {
         {"\"format\": 1", "\"format\": 2", FF_UNSUPPORTED, "format 2"},
         {"\"format\": 1,", "", FF_FORMAT, "format"},
+        {"\"format\": 1,", "\"format\": 1, \"network\": 7,", FF_FORMAT, "\"network\""},
+        {"\"format\": 1,", "\"format\": 1, \"network\": {\"format\": 1},", FF_FORMAT,
+         "\"network\""},
         {"\"deployment\": \"tiny\"", "\"deployment\": 5", FF_FORMAT, "deployment"},
         {"\"dtype\": \"float32\"", "\"dtype\": \"float31\"", FF_UNSUPPORTED, "float31"},
         {"\"dtype\": \"float32\"", "\"dtype\": \"string\"", FF_UNSUPPORTED, "string"},

@@ -23,7 +23,7 @@ static ff_tensor ramp(ff_shape shape)
 static void test_task(void **state)
 {
     (void)state;
-    ff_policy policy = {800000};
+    ff_policy policy = {800000, FF_AUTO_OFF};
     ff_env_head head = {.kind = FF_ENV_TASK,
                         .deployment = "ocr",
                         .request_id = "id-1",
@@ -157,13 +157,42 @@ static void test_no_memory(void **state)
     ff_tensor_clean(&whole);
 }
 
+/* Policy auto's thresholds: there and back, "never" too; with a request there are none. */
+static void test_thresholds(void **state)
+{
+    (void)state;
+    static const uint64_t SIZES[] = {0, 812345, UINT64_MAX};
+    ff_policy policy = {UINT64_MAX, FF_AUTO_P99};
+    ff_env_head head = {.kind = FF_ENV_TASK,
+                        .deployment = "ocr",
+                        .request_id = "id-1",
+                        .timestamp = STAMP,
+                        .function = "w0",
+                        .policy = &policy,
+                        .threshold_count = 3,
+                        .thresholds = SIZES};
+    ff_buf out = {0};
+    ff_envelope e = {0};
+    ff_err err = {0};
+    assert_int_equal(ff_envelope_begin(&out, &head, &err), FF_OK);
+    assert_int_equal(ff_envelope_end(&out, "", &err), FF_OK);
+    assert_int_equal(ff_buf_append(&out, "", 1, &err), FF_OK);
+    assert_non_null(strstr((char *)out.data, "\"auto-p99\",\"thresholds\":[0,812345,null],"));
+    out.len--;
+    assert_int_equal(ff_envelope_parse(FF_ENV_TASK, &out, NULL, &e, &err), FF_OK);
+    assert_int_equal(e.policy.automatic, FF_AUTO_P99);
+    assert_int_equal(e.threshold_count, 3);
+    assert_memory_equal(e.thresholds, SIZES, sizeof SIZES);
+    ff_envelope_clean(&e);
+    ff_buf_clean(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_task),
-        cmocka_unit_test(test_result_and_reply),
-        cmocka_unit_test(test_request),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_task),       cmocka_unit_test(test_result_and_reply),
+        cmocka_unit_test(test_request),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_thresholds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

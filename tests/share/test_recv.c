@@ -49,7 +49,7 @@ static const ff_env_tensor *send_x(ff_route route)
 {
     ff_env_head head = {.kind = FF_ENV_REQUEST};
     ff_send_part part = {"x", &x, WHOLE};
-    ff_send_options o = {.policy = {route == FF_ROUTE_STORE ? 0 : UINT64_MAX},
+    ff_send_options o = {.policy = {route == FF_ROUTE_STORE ? 0 : UINT64_MAX, FF_AUTO_OFF},
                          .place = {"", "d", "2026-01-01_00h00m00s_UTC", "i", 0, "w0"},
                          .deadline_ns = FF_NEVER};
     bool hang = fake.hang;

@@ -50,7 +50,7 @@ static int tear_down(void **state)
 
 static ff_send_options options_of(uint64_t threshold)
 {
-    return (ff_send_options){.policy = {threshold},
+    return (ff_send_options){.policy = {threshold, FF_AUTO_OFF},
                              .direction = FF_INPUT,
                              .place = {NULL, NULL, HEAD.timestamp, "id-1", 2, "w5"},
                              .deadline_ns = FF_NEVER};
@@ -145,6 +145,50 @@ static void test_over_limit(void **state)
     ff_send_clean(&send);
 }
 
+/* Policy auto: a threshold a tensor; what does not fit the payload leaves it, largest first; and
+ * without a store all is inline, whatever the thresholds say. */
+static void test_automatic(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t x, y;
+        size_t max_payload;
+        bool no_store;
+        ff_route to_x, to_y;
+        ff_code code;
+    } rows[] = {
+        {UINT64_MAX, UINT64_MAX, 0, false, FF_ROUTE_INLINE, FF_ROUTE_INLINE, FF_OK},
+        {0, UINT64_MAX, 0, false, FF_ROUTE_STORE, FF_ROUTE_INLINE, FF_OK},
+        {UINT64_MAX, 0, 0, false, FF_ROUTE_INLINE, FF_ROUTE_STORE, FF_OK},
+        {14528, 169, 0, false, FF_ROUTE_STORE, FF_ROUTE_INLINE, FF_OK}, /* y has 168 bytes */
+        {UINT64_MAX, UINT64_MAX, 19700, false, FF_ROUTE_STORE, FF_ROUTE_INLINE, FF_OK},
+        {UINT64_MAX, UINT64_MAX, 19700, true, FF_ROUTE_INLINE, FF_ROUTE_INLINE, FF_LIMIT},
+        {0, 0, 0, true, FF_ROUTE_INLINE, FF_ROUTE_INLINE, FF_OK},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ff_send_part parts[] = {{"y", &y, {1, {0}, {5}}}, {"x", &x, {3, {0}, {4, 30, 30}}}};
+        uint64_t thresholds[] = {rows[i].y, rows[i].x};
+        ff_send_options o = options_of(UINT64_MAX);
+        ff_share s = share;
+        ff_send send;
+        o.policy.automatic = FF_AUTO_P50;
+        o.thresholds = thresholds;
+        o.max_payload = rows[i].max_payload;
+        s.store = rows[i].no_store ? NULL : share.store;
+        ff_send_start(&send, &s, &HEAD, parts, 2, &o);
+        drive(&send);
+        ff_code code = send.code ? send.code : ff_send_finish(&send, "", NULL);
+        assert_int_equal(code, rows[i].code);
+        assert_int_equal(send.moved[0].route, rows[i].to_y);
+        assert_int_equal(send.moved[1].route, rows[i].to_x);
+        assert_true(send.moved[0].automatic);
+        if (rows[i].max_payload && !code)
+            assert_true(send.payload.len <= rows[i].max_payload);
+        ff_send_clean(&send);
+        ff_store_free(&fake.store);
+    }
+}
+
 static void test_store_fails(void **state)
 {
     (void)state;
@@ -203,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_routes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_over_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_automatic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_store_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };

@@ -12,9 +12,15 @@
 static void test_emit(void **state)
 {
     (void)state;
-    ff_moved in[] = {{"x", 1000, FF_ROUTE_INLINE, 0, 2500000, 0, 0}};
-    ff_moved sent[] = {{"x", 700, FF_ROUTE_STORE, 1000000, 0, 4000000, 2}, {0}};
-    ff_moved got[] = {{"y \"q\"", 300, FF_ROUTE_INLINE, 0, 500000, 0, 0}};
+    ff_moved in[] = {{.name = "x", .bytes = 1000, .decode_ns = 2500000}};
+    ff_moved sent[] = {{.name = "x",
+                        .bytes = 700,
+                        .route = FF_ROUTE_STORE,
+                        .encode_ns = 1000000,
+                        .transfer_ns = 4000000,
+                        .attempts = 2},
+                       {.name = NULL}};
+    ff_moved got[] = {{.name = "y \"q\"", .bytes = 300, .decode_ns = 500000}};
     ff_trace_piece pieces[] = {{.function = "w0",
                                 .start_ns = 1000000,
                                 .end_ns = 9000000,
@@ -33,7 +39,7 @@ static void test_emit(void **state)
     ff_trace t;
     ff_trace_init(&t);
     t.request_id = "id-1";
-    t.policy = (ff_policy){700};
+    t.policy = (ff_policy){700, FF_AUTO_OFF};
     t.start_ns = 0;
     t.end_ns = 20000000;
     t.in_count = 1;
@@ -64,6 +70,27 @@ static void test_emit(void **state)
         "\"compute_ms\":7.000,\"worker\":null,\"inputs\":[],\"outputs\":[]}]}]}";
     assert_int_equal(out.len, strlen(WANTED));
     assert_memory_equal(out.data, WANTED, out.len);
+    ff_buf_clean(&out);
+    ff_buf_clean(&out);
+    /* policy auto: what was thought, and what came of it */
+    t.policy = (ff_policy){UINT64_MAX, FF_AUTO_P50};
+    t.stats = (ff_chooser_stats){.requests = 9, .tensors = 36, .explored = 1, .refits = 2};
+    t.stats.regret[FF_AUTO_P50] = 1.5;
+    sent[0].automatic = sent[0].explored = got[0].automatic = true;
+    sent[0].predicted_ms = 5.5;
+    sent[0].actual_ms = 4.25;
+    assert_int_equal(ff_trace_emit(&t, &out, NULL), FF_OK);
+    assert_int_equal(ff_buf_append(&out, "", 1, NULL), FF_OK);
+    static const char *const PARTS[] = {
+        "\"policy\":\"auto\"",
+        "\"auto\":{\"requests\":9,\"tensors\":36,\"explored\":1,\"changes\":0,\"refits\":2,"
+        "\"regret_ms\":1.500}",
+        "\"attempts\":2,\"explored\":true,\"predicted_ms\":5.500,\"actual_ms\":4.250}",
+        "\"decode_ms\":0.500}", /* nothing was predicted */
+    };
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
+        if (!strstr((char *)out.data, PARTS[i]))
+            fail_msg("%s is not in %s", PARTS[i], (char *)out.data);
     ff_buf_clean(&out);
     ff_mem_fail_at(1);
     assert_int_equal(ff_trace_emit(&t, &out, NULL), FF_NO_MEMORY);

@@ -172,9 +172,11 @@ static void save_manifest(const char *folder, const tiny_bundle *o, char hex[4][
     must(!uname(&machine), "uname");
     add(&out,
         "{\"format\":1,\"deployment\":\"%s\",\"model\":{\"path\":\"whole.onnx\",\"sha256\":"
-        "\"%s\"},\"arch\":\"%s\",\"form\":\"%s\",\"nchwc_block\":%d,%s\"inputs\":[",
+        "\"%s\"},\"arch\":\"%s\",\"form\":\"%s\",\"nchwc_block\":%d,",
         o->deployment, hex[0], machine.machine, o->form ? o->form : "portable",
-        o->nchwc_block ? o->nchwc_block : 1, o->extra ? o->extra : "");
+        o->nchwc_block ? o->nchwc_block : 1);
+    must(!ff_buf_text(&out, o->extra ? o->extra : "", NULL), "no memory"); /* of any length */
+    add(&out, "\"inputs\":[");
     add_tensor(&out, "x", 3, o);
     add(&out, "],\"outputs\":[");
     add_tensor(&out, "y", 2, o);
