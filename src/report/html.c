@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #define MOST_PAGE ((size_t)256 << 20) /* what a browser still opens */
+#define MOST_OPEN 40                  /* rows of a table that is shown at once */
 
 struct ff_html {
     char *title;
@@ -81,6 +82,9 @@ void ff_html_table(ff_html *page, const ff_table *table)
 {
     ff_markup *m = &page->to_body;
     int columns = ff_table_columns(table), rows = ff_table_rows(table);
+    bool folded = rows > MOST_OPEN;
+    if (folded)
+        ff_markup_put(m, "<details><summary>Table of %d rows</summary>\n", rows);
     ff_markup_put(m, "<div class=\"table\"><table>\n<thead>\n");
     for (int r = -1; r < rows; r++) {
         const char *tag = r < 0 ? "th" : "td";
@@ -93,7 +97,7 @@ void ff_html_table(ff_html *page, const ff_table *table)
         }
         ff_markup_put(m, "</tr>\n%s", r < 0 ? "</thead>\n<tbody>\n" : "");
     }
-    ff_markup_put(m, "</tbody>\n</table></div>\n");
+    ff_markup_put(m, "</tbody>\n</table></div>\n%s", folded ? "</details>\n" : "");
 }
 
 void ff_html_drawing(ff_html *page, ff_bytes svg)

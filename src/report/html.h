@@ -15,6 +15,7 @@ void ff_html_free(ff_html *page); /* accepts NULL */
 /* Begins a section, which is listed at the page's top. */
 void ff_html_section(ff_html *page, const char *title);
 void ff_html_paragraph(ff_html *page, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A long table is folded: the reader opens it. */
 void ff_html_table(ff_html *page, const ff_table *table);
 void ff_html_drawing(ff_html *page, ff_bytes svg); /* as ff_svg_* make it: not escaped */
 /* Appends the page. The first failure of any call before: FF_NO_MEMORY, FF_LIMIT. */

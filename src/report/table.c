@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-#define MAX_COLUMNS 16
+#define MAX_COLUMNS 24
 
 struct ff_table {
     ff_arena *arena;
