@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +78,8 @@ static bool parse_mount(const char *line, mounted *m)
     bool two = type == 7 && memcmp(at, "cgroup2", 7) == 0;
     bool one = type == 6 && memcmp(at, "cgroup", 6) == 0;
     at += type;
-    at += word(&at); /* the source */
+    size_t source = word(&at);
+    at += source;
     size_t options = word(&at);
     m->version = two ? 2 : one && listed(at, options, "cpu") ? 1 : 0;
     return true;
@@ -164,11 +166,11 @@ static ff_code limit(int version, const char *path, double cpus, ff_err *err)
     return code ? code : write_file(path, "cpu.cfs_quota_us", text, err);
 }
 
-ff_code ff_cgroup_make(const ff_cgroup *where, double cpus, int number, char path[PATH_MAX],
-                       ff_err *err)
+ff_code ff_cgroup_make(const ff_cgroup *where, double cpus, char path[PATH_MAX], ff_err *err)
 {
+    static atomic_uint made; /* of this process: a program may run several platforms */
     char name[64];
-    snprintf(name, sizeof name, PREFIX "%d-%d", (int)getpid(), number);
+    snprintf(name, sizeof name, PREFIX "%d-%u", (int)getpid(), atomic_fetch_add(&made, 1));
     ff_code code = ff_path_join(where->dir, name, path, err);
     if (!code && mkdir(path, 0755) && errno != EEXIST)
         code = ff_err_errno(err, errno, path, "cannot make a control group");
@@ -234,7 +236,7 @@ static ff_code try_out(const ff_cgroup *where, ff_err *err)
 {
     char path[PATH_MAX];
     sweep(where->dir);
-    ff_code code = ff_cgroup_make(where, 0.5, 0, path, err);
+    ff_code code = ff_cgroup_make(where, 0.5, path, err);
     if (!code)
         code = try_move(path, err);
     ff_cgroup_remove(path);

@@ -25,8 +25,7 @@ typedef struct ff_cgroup {
 ff_code ff_cgroup_find(ff_cgroup *out, ff_err *err);
 /* Makes a group of `cpus` CPUs; path is its folder, and "0" written to its cgroup.procs moves the
  * writer there. */
-ff_code ff_cgroup_make(const ff_cgroup *where, double cpus, int number, char path[PATH_MAX],
-                       ff_err *err);
+ff_code ff_cgroup_make(const ff_cgroup *where, double cpus, char path[PATH_MAX], ff_err *err);
 void ff_cgroup_remove(const char *path); /* its processes are gone; "" is nothing */
 
 /* For tests. The group of the process whose /proc/self/mountinfo and /proc/self/cgroup these are:

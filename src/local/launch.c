@@ -106,8 +106,7 @@ static ff_code make_group(ff_instance *instance, int *procs, ff_err *err)
     *procs = -1;
     if (!pool->cgroup || instance->function->cpus <= 0)
         return FF_OK;
-    ff_code code = ff_cgroup_make(pool->cgroup, instance->function->cpus, ++pool->groups,
-                                  instance->cgroup, err);
+    ff_code code = ff_cgroup_make(pool->cgroup, instance->function->cpus, instance->cgroup, err);
     if (!code)
         code = ff_path_join(instance->cgroup, "cgroup.procs", path, err);
     if (!code && (*procs = open(path, O_WRONLY | O_CLOEXEC)) < 0)

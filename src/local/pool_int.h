@@ -144,7 +144,6 @@ struct ff_pool {
     char role_key[FF_ROLE_KEY + 1];
     ff_shape *shape;         /* NULL: nothing is shaped; borrowed, as is the next */
     const ff_cgroup *cgroup; /* NULL: no shares of CPU */
-    int groups;              /* made so far; the keeper's */
     int max_instances, max_queued_events, init_limit_ms;
     int64_t idle_ms;
     ff_local_log log;

@@ -7,7 +7,7 @@
 #define DUST_BYTES 1e-3
 #define DUST_MS    1e-4
 
-typedef enum direction { UP, DOWN } direction;
+enum { UP, DOWN }; /* directions of a function's network: ints, for !UP is DOWN */
 
 /* A function's network in one direction. */
 typedef struct bucket {
@@ -77,12 +77,12 @@ static const ff_leg *leg_of(const ff_shaper *s, ff_shaper_leg leg)
     return legs[leg];
 }
 
-static const ff_nic *nic_of(const ff_shaper *s, direction d)
+static const ff_nic *nic_of(const ff_shaper *s, int d)
 {
     return d == UP ? &s->profile->function.up : &s->profile->function.down;
 }
 
-static direction self_direction(ff_shaper_leg leg)
+static int self_direction(ff_shaper_leg leg)
 {
     return leg == FF_SHAPER_REQUEST || leg == FF_SHAPER_PUT ? UP : DOWN;
 }
@@ -185,7 +185,7 @@ static bucket *peer_network(const ff_flow *f)
     return f->peer ? &f->peer->network[!self_direction(f->leg)] : NULL;
 }
 
-static double share_of(const ff_shaper *s, const bucket *b, direction d)
+static double share_of(const ff_shaper *s, const bucket *b, int d)
 {
     const ff_nic *nic = nic_of(s, d);
     double rate = b->burst_left > 0 ? nic->burst_mb_per_s.value : nic->sustained_mb_per_s.value;
@@ -194,7 +194,7 @@ static double share_of(const ff_shaper *s, const bucket *b, direction d)
 
 static double rate_of(const ff_shaper *s, const ff_flow *f)
 {
-    direction d = self_direction(f->leg);
+    int d = self_direction(f->leg);
     double r = f->head_left > 0 ? f->head_mb_per_s : f->mb_per_s;
     r = fmin(r, leg_of(s, f->leg)->function_mb_per_s.value / f->self->flows[f->leg]);
     r = fmin(r, share_of(s, self_network(f), d));
@@ -267,7 +267,7 @@ static void move(ff_flow *f, double ms, double end_ms)
     f->end_ms = end_ms;
 }
 
-static void use(const ff_shaper *s, bucket *b, direction d, double ms)
+static void use(const ff_shaper *s, bucket *b, int d, double ms)
 {
     const ff_nic *nic = nic_of(s, d);
     if (!isfinite(nic->burst_bytes.value))

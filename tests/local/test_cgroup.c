@@ -119,8 +119,12 @@ static void test_share(void **state)
         print_message("no control groups here: %s\n", err.message);
         skip();
     }
-    assert_int_equal(ff_cgroup_make(&where, 0.2, 7, path, &err), 0);
+    char other[PATH_MAX];
+    assert_int_equal(ff_cgroup_make(&where, 0.2, path, &err), 0);
+    assert_int_equal(ff_cgroup_make(&where, 1, other, &err), 0); /* is another one */
+    assert_string_not_equal(path, other);
     double share = busy_share(path);
+    ff_cgroup_remove(other);
     ff_cgroup_remove(path);
     assert_false(ff_file_exists(path));
     if (share > 0.2 * 1.1)
@@ -138,7 +142,7 @@ static void test_not_a_hierarchy(void **state)
         ff_err err = {0};
         assert_non_null(mkdtemp(dir));
         snprintf(where.dir, sizeof where.dir, "%s", dir);
-        assert_int_equal(ff_cgroup_make(&where, 0.2, 1, path, &err), FF_NOT_FOUND);
+        assert_int_equal(ff_cgroup_make(&where, 0.2, path, &err), FF_NOT_FOUND);
         assert_int_equal(path[0], 0);
         assert_int_equal(rmdir(dir), 0);
     }

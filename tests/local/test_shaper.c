@@ -79,7 +79,7 @@ static void test_fixed_and_rate(void **state)
         for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
             ff_shaper *s = ff_shaper_new(p, 1);
             double now = 7;
-            ff_flow *f = begin(s, leg, 1, CASES[i].bytes, now);
+            ff_flow *f = begin(s, (ff_shaper_leg)leg, 1, CASES[i].bytes, now);
             assert_true(ff_flow_end_ms(f) < 0 || !CASES[i].bytes);
             run_until(s, f, 0, &now);
             check_near(now, 17, "its first byte");
@@ -248,7 +248,8 @@ static void test_equals_the_profile(void **state)
                 for (int n = 0; n < FANS[i]; n++)
                     f = ff_shaper_begin(
                         s,
-                        &(ff_transfer){leg, 1, get ? FF_SHAPER_NOBODY : 10 + (uint64_t)n,
+                        &(ff_transfer){(ff_shaper_leg)leg, 1,
+                                       get ? FF_SHAPER_NOBODY : 10 + (uint64_t)n,
                                        get ? SIZES[k] : (uint64_t)((double)SIZES[k] * factor), 0},
                         0);
                 ff_shaper_passed(s, f, 1e7);
@@ -315,8 +316,8 @@ static void test_quantiles(void **state)
             /* a return of Gillis's is below zero half the time: no transfer is */
             if (p->inline_route.response.less_ms.source && leg == FF_SHAPER_RESPONSE)
                 continue;
-            check_quantiles(p, leg, 0);
-            check_quantiles(p, leg, 2 * MB);
+            check_quantiles(p, (ff_shaper_leg)leg, 0);
+            check_quantiles(p, (ff_shaper_leg)leg, 2 * MB);
         }
         ff_net_profile_free(p);
     }
