@@ -654,7 +654,7 @@ int main(int argc, char **argv)
     check(mkdtemp(b.dir) != NULL, "no temporary folder");
     make_tensors(&b);
     start_echo(&b);
-    b.manifest = write_bundle(b.dir);
+    b.manifest = write_bundle(b.dir, SIZES);
     start_servers(&b);
     run(&b);
     stop_servers(&b);

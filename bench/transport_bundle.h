@@ -1,6 +1,6 @@
 /*
- * For bench_transport.c only: how it fails, the sizes, and a bundle in which stage N is worker wN's
- * Identity of one size.
+ * For bench_transport.c and bench_shape.c: how they fail, the sizes, and a bundle in which stage N
+ * is worker wN's Identity of one size.
  */
 #ifndef FF_BENCH_TRANSPORT_BUNDLE_H
 #define FF_BENCH_TRANSPORT_BUNDLE_H
@@ -29,7 +29,7 @@ static void must(ff_code code, const ff_err *err, const char *doing)
     if (!code)
         return;
     ff_err_format(err, text, sizeof text);
-    fprintf(stderr, "bench_transport: %s: %s\n", doing, text);
+    fprintf(stderr, "bench: %s: %s\n", doing, text);
     exit(1);
 }
 
@@ -37,7 +37,7 @@ static void check(bool holds, const char *wanted)
 {
     if (holds)
         return;
-    fprintf(stderr, "bench_transport: %s\n", wanted);
+    fprintf(stderr, "bench: %s\n", wanted);
     exit(1);
 }
 
@@ -69,8 +69,8 @@ static void write_piece(const char *dir, int i, char sha256[FF_SHA256_HEX])
     ff_graph_free(g);
 }
 
-/* Into dir; the manifest is the caller's. */
-static ff_manifest *write_bundle(const char *dir)
+/* Into dir, with so many of the tensors as its outputs; the manifest is the caller's. */
+static ff_manifest *write_bundle(const char *dir, int outputs)
 {
     static char text[SIZES][4][24], sha256[SIZES][FF_SHA256_HEX];
     static ff_mf_tensor in[SIZES], out[SIZES];
@@ -119,7 +119,7 @@ static ff_manifest *write_bundle(const char *dir)
                      .nchwc_block = 1,
                      .in_count = SIZES,
                      .in = in,
-                     .out_count = SIZES,
+                     .out_count = outputs,
                      .out = out,
                      .function_count = SIZES + 1,
                      .functions = functions,
