@@ -1,13 +1,18 @@
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/packaging.h"
-#include "deploy/stack.h"
+#include "client/client.h"
+#include "deploy/lambda.h"
+
+#define SMOKE_MS 120000 /* a cold start, with room */
 
 static const ff_flag FLAGS[] = {
     {"target", "T", "lambda", false},
@@ -19,6 +24,7 @@ static const ff_flag FLAGS[] = {
     {"memory", "MB", "memory of each function, from 128 to 10240 (default 3008)", false},
     {"timeout", "TIME", "time-out of each function, at most 900s (default 60s)", false},
     {"provisioned", "N", "instances of each function that are kept ready (default 0)", false},
+    {"no-smoke", NULL, "do not ask the deployed master whether it is there", false},
     FF_CLI_PACKAGING_FLAGS,
     {0},
 };
@@ -132,6 +138,71 @@ static ff_code show(const ff_args *args, const ff_stack *stack, ff_bytes json, f
     return code;
 }
 
+static void log_step(void *user, const char *what)
+{
+    (void)user;
+    ff_log(FF_LOG_INFO, "%s", what);
+}
+
+/* One request, described by the master that was deployed: it starts, and it is this deployment's.
+ */
+static ff_code smoke_test(const char *deployment, ff_err *err)
+{
+    char name[80];
+    ff_client *client = NULL;
+    snprintf(name, sizeof name, "%s:" FF_STACK_ALIAS, deployment);
+    ff_code code = ff_client_open(name, ff_clock_deadline_ms(SMOKE_MS), &client, err);
+    if (!code && strcmp(ff_client_about_of(client)->deployment, deployment) != 0)
+        code = ff_err_set(err, FF_MISMATCH, "wanted deployment %s, found %s", deployment,
+                          ff_client_about_of(client)->deployment);
+    ff_client_close(client);
+    if (code)
+        ff_err_wrap(err, "the functions are deployed, but the smoke test failed (--no-smoke leaves "
+                         "it out)");
+    return code;
+}
+
+static ff_code print_deployed(const ff_args *args, const ff_stack *s, const ff_cloud_stack *now,
+                              ff_err *err)
+{
+    const char *deployment = s->package->deployment;
+    if (!args->json)
+        return ff_cli_printf(err,
+                             "%s: stack %s is %s\n"
+                             "function %s-master:" FF_STACK_ALIAS " %s\n"
+                             "fanfold infer --deployment %s:" FF_STACK_ALIAS "\n",
+                             deployment, s->name, now->status, deployment, now->endpoint,
+                             deployment);
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *o = yyjson_mut_obj(doc);
+    yyjson_mut_doc_set_root(doc, o);
+    yyjson_mut_obj_add_str(doc, o, "deployment", deployment);
+    yyjson_mut_obj_add_str(doc, o, "stack", s->name);
+    yyjson_mut_obj_add_str(doc, o, "status", now->status);
+    yyjson_mut_obj_add_str(doc, o, "bucket", now->bucket);
+    yyjson_mut_obj_add_str(doc, o, "endpoint", now->endpoint);
+    ff_code code = ff_cli_print_json(doc, err);
+    yyjson_mut_doc_free(doc);
+    return code;
+}
+
+static ff_code deploy_live(const ff_args *args, const ff_stack *stack, const char *packages,
+                           ff_err *err)
+{
+    ff_cloud *cloud = ff_mem_must(sizeof *cloud);
+    ff_cloud_stack now = {0};
+    ff_code code = ff_cloud_open(cloud, err);
+    if (!code)
+        code = ff_lambda_deploy(cloud, stack, packages, log_step, NULL, &now, err);
+    if (!code && !ff_args_has(args, "no-smoke"))
+        code = smoke_test(stack->package->deployment, err);
+    if (!code)
+        code = print_deployed(args, stack, &now, err);
+    ff_cloud_close(cloud);
+    ff_mem_free(cloud);
+    return code;
+}
+
 static ff_code deploy(const ff_args *args, const ff_package *package, const char *dir,
                       const ff_stack_options *options, ff_arena *arena, ff_err *err)
 {
@@ -147,7 +218,8 @@ static ff_code deploy(const ff_args *args, const ff_package *package, const char
     if (!code)
         code = ff_file_write(path, ff_buf_view(&json), err);
     if (!code)
-        code = show(args, &stack, ff_buf_view(&json), err);
+        code = ff_args_has(args, "dry-run") ? show(args, &stack, ff_buf_view(&json), err)
+                                            : deploy_live(args, &stack, dir, err);
     ff_buf_clean(&json);
     return code;
 }
@@ -165,6 +237,16 @@ static ff_code open_folder(const ff_args *args, char dir[PATH_MAX], bool *tempor
     return code;
 }
 
+/* What the cloud will be asked with, before minutes of packaging. */
+static ff_code check_cloud(ff_err *err)
+{
+    ff_cloud *cloud = ff_mem_must(sizeof *cloud);
+    ff_code code = ff_cloud_open(cloud, err);
+    ff_cloud_close(cloud);
+    ff_mem_free(cloud);
+    return code;
+}
+
 static ff_code run(const ff_args *args, ff_err *err)
 {
     char dir[PATH_MAX], packages[PATH_MAX];
@@ -177,7 +259,7 @@ static ff_code run(const ff_args *args, ff_err *err)
     if (!code)
         code = read_options(args, &options, err);
     if (!code && !ff_args_has(args, "dry-run"))
-        code = ff_err_set(err, FF_UNSUPPORTED, "only --dry-run yet");
+        code = check_cloud(err);
     if (!code)
         code = ff_manifest_load(args->positional[0], &manifest, err);
     if (!code)
@@ -214,4 +296,46 @@ const ff_verb ff_verb_deploy = {
     1,
     1,
     run,
+};
+
+static const ff_flag UNDEPLOY_FLAGS[] = {
+    {"target", "T", "lambda", false},
+    {"stack", "NAME", "the stack's name (default fanfold-DEPLOYMENT)", false},
+    {0},
+};
+
+static ff_code run_undeploy(const ff_args *args, ff_err *err)
+{
+    char name[160];
+    int objects = 0;
+    const char *given = ff_args_value(args, "stack");
+    snprintf(name, sizeof name, "fanfold-%.100s", args->positional[0]);
+    ff_cloud *cloud = ff_mem_must(sizeof *cloud);
+    ff_code code = check_target(args, err);
+    if (!code)
+        code = ff_cloud_open(cloud, err);
+    if (!code)
+        code = ff_lambda_undeploy(cloud, given ? given : name, log_step, NULL, &objects, err);
+    if (!code && args->json)
+        code = ff_cli_printf(err, "{\"stack\": \"%s\", \"objects\": %d}\n", given ? given : name,
+                             objects);
+    else if (!code)
+        code =
+            ff_cli_printf(err, "stack %s is gone, and %d objects\n", given ? given : name, objects);
+    ff_cloud_close(cloud);
+    ff_mem_free(cloud);
+    return code;
+}
+
+const ff_verb ff_verb_undeploy = {
+    "undeploy",
+    "undeploy DEPLOYMENT --target lambda [--stack NAME]",
+    "remove what deploy made",
+    "Functions, roles, logs, code and what requests left. A bucket that was given keeps all else, "
+    "and\n"
+    "loses only the rule and the statement that deploy added.",
+    UNDEPLOY_FLAGS,
+    1,
+    1,
+    run_undeploy,
 };

@@ -32,7 +32,9 @@ ff_code ff_client_open(const char *deployment, int64_t deadline_ns, ff_client **
     ff_lambda_options *lambda = ff_mem_must(sizeof *lambda);
     ff_http_options http = {.ca_bundle = getenv("AWS_CA_BUNDLE")};
     c->arena = ff_arena_new();
-    c->master = ff_arena_printf(c->arena, "%s-master", deployment);
+    size_t name = strcspn(deployment, ":"); /* an alias or version of the master may follow */
+    c->master =
+        ff_arena_printf(c->arena, "%.*s-master%s", (int)name, deployment, deployment + name);
     ff_code code = ff_lambda_options_from_env(lambda, err);
     if (!code)
         code = ff_http_new(&http, &c->http, err);

@@ -31,7 +31,8 @@ typedef struct ff_client_about {
     uint64_t request_bytes; /* payload limit; 0 = none */
 } ff_client_about;
 
-/* FF_NOT_FOUND for an unknown deployment; FF_UNAVAILABLE, FF_DENIED, FF_TIMEOUT. */
+/* deployment: "ocr", or with a version or alias of its master, "ocr:live". FF_NOT_FOUND for an
+ * unknown one; FF_UNAVAILABLE, FF_DENIED, FF_TIMEOUT. */
 ff_code ff_client_open(const char *deployment, int64_t deadline_ns, ff_client **out, ff_err *err);
 void ff_client_close(ff_client *client); /* accepts NULL */
 const ff_client_about *ff_client_about_of(const ff_client *client);
