@@ -111,19 +111,34 @@ ff_code ff_plan_print(const ff_plan *plan, const ff_plan *single, ff_err *err)
     return code || !plan->predicted ? code : print_total(plan, single, err);
 }
 
+/* Is the plan a step of a hundredth away from the one shown last? */
+static bool is_step(const ff_plan *plan, const ff_plan *last)
+{
+    return last == NULL || plan->latency_ms >= 1.01 * last->latency_ms ||
+           plan->cost_usd <= 0.99 * last->cost_usd;
+}
+
 ff_code ff_plan_print_frontier(ff_plan *const *plans, int count, ff_err *err)
 {
     ff_table *table = ff_table_new(">ms|>p99|>usd a million|>stages|>workers at once|>master MB");
+    const ff_plan *last = NULL;
     for (int i = 0; i < count; i++) {
-        ff_table_cell(table, "%.1f", plans[i]->latency_ms);
-        ff_table_cell(table, "%.1f", plans[i]->p99_ms);
-        ff_table_cell(table, "%.2f", plans[i]->cost_usd * 1e6);
-        ff_table_cell(table, "%d", plans[i]->stage_count);
-        ff_table_cell(table, "%d", most_workers(plans[i]));
-        ff_table_cell(table, "%.0f", plans[i]->master_mb);
+        if (!is_step(plans[i], last) && i + 1 < count)
+            continue;
+        last = plans[i];
+        ff_table_cell(table, "%.1f", last->latency_ms);
+        ff_table_cell(table, "%.1f", last->p99_ms);
+        ff_table_cell(table, "%.2f", last->cost_usd * 1e6);
+        ff_table_cell(table, "%d", last->stage_count);
+        ff_table_cell(table, "%d", most_workers(last));
+        ff_table_cell(table, "%.0f", last->master_mb);
     }
     ff_code code = print_table(table, err);
-    return code ? code : ff_cli_printf(err, "\n");
+    return code ? code
+                : ff_cli_printf(err,
+                                "of %d plans of which none is both faster and cheaper, one a "
+                                "hundredth, by the search's figures; the fastest:\n\n",
+                                count);
 }
 
 static void add_plan(yyjson_mut_doc *doc, yyjson_mut_val *list, const ff_plan *plan)

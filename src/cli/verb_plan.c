@@ -10,9 +10,10 @@
 #include "cli/plan_print.h"
 #include "cli/profiles.h"
 #include "plan/plan_auto.h"
+#include "plan/plan_work.h"
 
 #define NETWORK "aws-lambda"
-#define COMPUTE "gillis-lambda"
+#define COMPUTE "epyc-avx512"
 #define MEMORY  3008 /* MB */
 
 static const ff_flag FLAGS[] = {
@@ -260,11 +261,32 @@ static ff_code make_shaped(job *j, ff_plan **plan, ff_err *err)
                                        : ff_plan_make_split(j->g, &split, plan, err);
 }
 
+/* Products that the compute profile has no entry for cost what "*" says: mostly nothing. */
+static void warn_of_unknown(const job *j)
+{
+    const char *op = NULL;
+    int count = 0;
+    for (int n = 0; n < j->g->node_count; n++) {
+        ff_work work = ff_plan_work(j->g, n);
+        const ff_compute_op *entry = ff_compute_entry(j->compute, &work);
+        if (work.macs > 0 && entry != NULL && strcmp(entry->op, "*") == 0) {
+            op = op == NULL ? work.op : op;
+            count++;
+        }
+    }
+    if (count > 0)
+        fprintf(stderr,
+                "note: compute profile %s does not know %s (%d such nodes): times are too low; "
+                "fanfold profile makes one that does\n",
+                j->compute->name, op, count);
+}
+
 /* Where the shape is given, a prediction that cannot be made is no failure: the plan stands. */
 static ff_code make_plans(job *j, ff_err *err)
 {
     ff_err why = {0};
     char text[1400];
+    warn_of_unknown(j);
     if (!j->shaped)
         return ff_plan_auto(j->g, &j->by_cost, &j->plans, &j->count, err);
     j->plans = ff_mem_must_array(1, sizeof(ff_plan *));
@@ -314,10 +336,10 @@ static ff_code print_all(job *j, const ff_buf *json, ff_err *err)
 {
     bool frontier = j->by_cost.goal == FF_GOAL_FRONTIER && !j->shaped;
     if (j->args->json)
-        return frontier ? ff_plan_print_frontier_json(j->plans, j->count, json, err)
+        return frontier ? ff_plan_print_frontier_json(j->plans + 1, j->count - 1, json, err)
                         : ff_cli_print(json, err);
     ff_plan *single = j->plans[0]->predicted ? make_single(j) : NULL;
-    ff_code code = frontier ? ff_plan_print_frontier(j->plans, j->count, err) : FF_OK;
+    ff_code code = frontier ? ff_plan_print_frontier(j->plans + 1, j->count - 1, err) : FF_OK;
     if (!code)
         code = ff_plan_print(j->plans[0], single, err);
     ff_plan_free(single);

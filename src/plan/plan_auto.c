@@ -40,10 +40,32 @@ static double least_ms(const ff_graph *g, const ff_auto_options *o, const ff_pla
     return ms / scale;
 }
 
-static ff_plan *plan_of(const ff_graph *g, const ff_auto_options *o, const ff_solution *solution,
-                        ff_code *code, ff_err *err)
+/* By the search's own figures: stages without their tensors. */
+static void outline(ff_plan *plan, const ff_plan_target *target, const ff_solution *solution)
 {
-    ff_stage_list list = {0};
+    double usd = 0;
+    plan->stage_count = solution->stage_count;
+    plan->stage = ff_arena_array(plan->arena, (size_t)solution->stage_count, sizeof *plan->stage);
+    for (int s = 0; s < solution->stage_count; s++) {
+        const ff_solved_stage *from = &solution->stage[s];
+        plan->stage[s] = (ff_plan_stage){.stage = from->stage,
+                                         .own = from->cost.own,
+                                         .worker_mb = from->worker_mb,
+                                         .predicted = true,
+                                         .cost = from->cost};
+        plan->mean_ms += from->cost.mean_ms;
+        plan->p99_ms += from->cost.tail_ms;
+        usd += from->cost.worker_usd;
+    }
+    plan->latency_ms = plan->mean_ms;
+    plan->cost_usd = usd + ff_net_function_usd(target->net, plan->mean_ms, plan->master_mb);
+    plan->network = ff_arena_strdup(plan->arena, target->net->name);
+    plan->compute = ff_arena_strdup(plan->arena, target->compute->name);
+    plan->predicted = true;
+}
+
+static ff_plan *begin_plan(const ff_graph *g, const ff_auto_options *o, const ff_solution *solution)
+{
     ff_plan *plan = ff_mem_must(sizeof *plan);
     plan->arena = ff_arena_new();
     plan->planner = ff_planner_name(o->planner);
@@ -51,15 +73,23 @@ static ff_plan *plan_of(const ff_graph *g, const ff_auto_options *o, const ff_so
     plan->model_sha256 = "";
     plan->node_count = g->node_count;
     plan->master_mb = solution->master_mb;
+    return plan;
+}
+
+/* From its pieces. */
+static ff_code complete(ff_plan *plan, const ff_graph *g, const ff_plan_target *target,
+                        const ff_solution *solution, ff_err *err)
+{
+    ff_stage_list list = {0};
     for (int s = 0; s < solution->stage_count; s++)
         ff_stage_list_add(&list, solution->stage[s].stage);
-    *code = ff_plan_fill(plan, g, &list, err);
+    ff_code code = ff_plan_fill(plan, g, &list, err);
     ff_mem_free(list.stage);
-    for (int s = 0; s < solution->stage_count && *code == FF_OK; s++) {
+    for (int s = 0; s < solution->stage_count && code == FF_OK; s++) {
         plan->stage[s].own = solution->stage[s].cost.own;
         plan->stage[s].worker_mb = solution->stage[s].worker_mb;
     }
-    return plan;
+    return code == FF_OK ? ff_plan_predict(plan, g, target, err) : code;
 }
 
 static void free_plans(ff_plan **plans, int count)
@@ -101,14 +131,17 @@ ff_code ff_plan_auto(const ff_graph *g, const ff_auto_options *options, ff_plan 
     ff_code code = ff_space_init(&space, g, target.compute, &so, err);
     if (code == FF_OK)
         code = ff_solve(space.sweep, &space.of, &solve, &found, &found_count, err);
-    ff_plan **plans = ff_mem_must_array((size_t)found_count + 1, sizeof(ff_plan *));
-    for (int i = 0; i < found_count && code == FF_OK; i++) {
-        plans[made++] = plan_of(g, options, &found[i], &code, err);
-        if (code == FF_OK)
-            code = ff_plan_predict(plans[i], g, &target, err);
-        if (code == FF_OK)
-            plans[i]->planning_ms = ff_clock_ms(ff_clock_now_ns() - start);
+    ff_plan **plans = ff_mem_must_array((size_t)found_count + 2, sizeof(ff_plan *));
+    if (code == FF_OK) {
+        plans[made++] = begin_plan(g, options, &found[0]);
+        code = complete(plans[0], g, &target, &found[0], err);
     }
+    for (int i = 0; i < found_count && code == FF_OK && options->goal == FF_GOAL_FRONTIER; i++) {
+        plans[made++] = begin_plan(g, options, &found[i]);
+        outline(plans[made - 1], &target, &found[i]);
+    }
+    if (code == FF_OK)
+        plans[0]->planning_ms = ff_clock_ms(ff_clock_now_ns() - start);
     ff_solutions_free(found, found_count);
     ff_space_clean(&space);
     if (code != FF_OK) {

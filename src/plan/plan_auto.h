@@ -24,7 +24,9 @@ const char *ff_planner_name(ff_planner planner); /* "auto" */
 /* The planner of that name; false: none. */
 bool ff_planner_parse(const char *name, ff_planner *planner);
 
-/* One plan, or for FF_GOAL_FRONTIER all that are worth having, fastest first; each predicted. Free
+/* The best plan, complete and predicted from its pieces. For FF_GOAL_FRONTIER that is the fastest,
+ * and behind it come all that are worth having, fastest first, it too: their stages without
+ * tensors, and the search's figures (latency: the sum of means; p99: of the stages' p99). Free
  * each, and the array by ff_mem_free. FF_LIMIT as ff_solve, FF_NOT_FOUND as ff_plan_predict. */
 ff_code ff_plan_auto(const ff_graph *g, const ff_auto_options *options, ff_plan ***out, int *count,
                      ff_err *err);
