@@ -14,7 +14,9 @@
 /* protobuf ends at 2 GiB: larger networks keep their weights in a file beside the model */
 #define INSIDE_MAX_BYTES 2000000000u
 #define WEIGHT_ALIGN     4096u
-#define NEWEST_OPSET     21
+/* ONNX Runtime infers shapes from lists of axes and sizes, but not from ones that lie outside */
+#define OUTSIDE_MIN_BYTES 1024u
+#define NEWEST_OPSET      21
 
 typedef struct entry entry;
 struct entry {
@@ -238,7 +240,7 @@ ff_code ff_zoo_info_at(int index, ff_zoo_info *out, ff_err *err)
     return FF_OK;
 }
 
-/* Weights to path's neighbour ".data", then the model that refers to it. */
+/* Large weights to path's neighbour ".data", then the model that refers to it. */
 static ff_code write_outside(const ff_graph *g, const char *path, ff_err *err)
 {
     ff_out *out = NULL;
@@ -249,7 +251,7 @@ static ff_code write_outside(const ff_graph *g, const char *path, ff_err *err)
     ff_onnx_place *places = ff_mem_must_array((size_t)g->value_count, sizeof *places);
     ff_code code = ff_out_open(data, &out, err);
     for (int v = 0; v < g->value_count && code == FF_OK; v++) {
-        if (g->values[v].kind != FF_VALUE_WEIGHT)
+        if (g->values[v].kind != FF_VALUE_WEIGHT || g->values[v].data.len < OUTSIDE_MIN_BYTES)
             continue;
         code = ff_out_pad(out, WEIGHT_ALIGN, err);
         places[v] = (ff_onnx_place){ff_out_position(out), g->values[v].data.len};
