@@ -306,6 +306,31 @@ static void make_many(onnx_make *m)
     om_output(m, "small");
 }
 
+/* LSTM, GRU, LSTM over five steps of batch 2, as exporters stack them: a Squeeze between. */
+static void make_recurrent(onnx_make *m)
+{
+    static const struct {
+        const char *op, *in, *out, *nodes, *flat;
+        int gates;
+    } layers[] = {{"LSTM", "x wa ra", "ya", "ya axes", "a", 4},
+                  {"GRU", "a wb rb", "yb", "yb axes", "b", 3},
+                  {"LSTM", "b wc rc", "yc", "yc axes", "y", 4}};
+    static const int64_t axis = 1;
+    om_input(m, "x", FF_DTYPE_F32, "5,2,8");
+    om_weight(m, "axes", FF_DTYPE_I64, "1", &axis, sizeof axis);
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        char name[2][3] = {{'w', (char)('a' + i), '\0'}, {'r', (char)('a' + i), '\0'}};
+        char dims[16];
+        snprintf(dims, sizeof dims, "1,%d,8", layers[i].gates * 8);
+        weight(m, name[0], FF_DTYPE_F32, dims);
+        weight(m, name[1], FF_DTYPE_F32, dims);
+        om_attr_int(m, "hidden_size", 8);
+        om_node(m, layers[i].op, layers[i].in, layers[i].out);
+        om_node(m, "Squeeze", layers[i].nodes, layers[i].flat);
+    }
+    om_output(m, "y");
+}
+
 static void make_sparse(onnx_make *m)
 {
     static const float values[4] = {1, -2, 0.5f, 3};
@@ -352,6 +377,7 @@ static const kind kinds[] = {
     {"MatMulInteger", make_matmul_integer, true, 0, 1, 0, 1},
     {"QLinearMatMul", make_qlinear_matmul, true, 0, 1, 0, 0},
     {"several", make_many, false, 1, 1, 1, 1},
+    {"recurrent", make_recurrent, false, 0, 0, 0, 0},
     {"sparse", make_sparse, false, 1, 1, 0, 1},
 };
 
@@ -386,10 +412,24 @@ static void plan(model *m, const char *text)
     must(ff_plan_set_model(m->plan, m->path, hex, NULL, 0, err));
 }
 
-static void try_plan(model *m, const kind *k, const char *text, int wanted)
+static void build_and_verify(model *m, const kind *k, const char *text)
 {
     char dir[128];
     ff_verify v = {0};
+    ff_err err = {0};
+    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
+    if (ff_build_bundle(m->plan, m->g, engine, dir, NULL, &err))
+        fail_msg("%s, %s: %s", k->name, text, err.message);
+    verify(dir, m->path, engine, &v);
+    if (!v.ok || (k->exact && v.max_abs_error != 0))
+        fail_msg("%s, %s: error %g of %g", k->name, text, v.max_abs_error, v.max_abs_reference);
+    assert_true(v.max_abs_reference > 0);
+    ff_verify_clean(&v);
+    assert_int_equal(ff_dir_remove(dir, NULL), FF_OK);
+}
+
+static void try_plan(model *m, const kind *k, const char *text, int wanted)
+{
     int split = 0;
     plan(m, text);
     for (int s = 0; s < m->plan->stage_count; s++)
@@ -402,16 +442,31 @@ static void try_plan(model *m, const kind *k, const char *text, int wanted)
         fail_msg("%s, %s: %d stages are split, wanted %d (%s)", k->name, text, split, wanted,
                  why.message);
     }
-    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
-    ff_err err = {0};
-    if (ff_build_bundle(m->plan, m->g, engine, dir, NULL, &err))
-        fail_msg("%s, %s: %s", k->name, text, err.message);
-    verify(dir, m->path, engine, &v);
-    if (!v.ok || (k->exact && v.max_abs_error != 0))
-        fail_msg("%s, %s: error %g of %g", k->name, text, v.max_abs_error, v.max_abs_reference);
-    assert_true(v.max_abs_reference > 0);
-    ff_verify_clean(&v);
-    assert_int_equal(ff_dir_remove(dir, NULL), FF_OK);
+    build_and_verify(m, k, text);
+}
+
+/* A worker a layer: what no split divides is still spread over functions. */
+static void recurrent_chain(void **state)
+{
+    (void)state;
+    const kind k = {"recurrent", make_recurrent, false, 0, 0, 0, 0};
+    char hex[FF_SHA256_HEX];
+    model m;
+    load(&m, &k, NULL);
+    must(ff_plan_make_chain(m.g, 3, &m.plan, err));
+    must(ff_hash_sha256_file(m.path, hex, err));
+    must(ff_plan_set_model(m.plan, m.path, hex, NULL, 0, err));
+    assert_int_equal(m.plan->stage_count, 3);
+    for (int s = 0; s < 3; s++) {
+        const ff_stage *stage = &m.plan->stage[s].stage;
+        int layers = 0;
+        assert_int_equal(stage->split.kind, FF_SPLIT_OFFLOAD);
+        for (int n = stage->begin; n < stage->end; n++)
+            layers += ff_node_is(&m.g->nodes[n], "LSTM") || ff_node_is(&m.g->nodes[n], "GRU");
+        assert_int_equal(layers, 1);
+    }
+    build_and_verify(&m, &k, "a chain");
+    model_clean(&m);
 }
 
 static void every_kind(void **state)
@@ -489,6 +544,7 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_kind), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind), cmocka_unit_test(recurrent_chain), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
