@@ -26,9 +26,10 @@ static const ff_verb VERB_HELP = {
 const ff_verb *const *ff_verbs(int *count)
 {
     static const ff_verb *const VERBS[] = {
-        &ff_verb_zoo,      &ff_verb_inspect, &ff_verb_profile, &ff_verb_plan,    &ff_verb_build,
-        &ff_verb_verify,   &ff_verb_up,      &ff_verb_infer,   &ff_verb_package, &ff_verb_deploy,
-        &ff_verb_undeploy, &ff_verb_report,  &ff_verb_errors,  &ff_verb_ops,     &VERB_HELP,
+        &ff_verb_zoo,      &ff_verb_inspect, &ff_verb_profile, &ff_verb_plan,
+        &ff_verb_simulate, &ff_verb_build,   &ff_verb_verify,  &ff_verb_up,
+        &ff_verb_infer,    &ff_verb_package, &ff_verb_deploy,  &ff_verb_undeploy,
+        &ff_verb_report,   &ff_verb_errors,  &ff_verb_ops,     &VERB_HELP,
     };
     *count = (int)(sizeof VERBS / sizeof *VERBS);
     return VERBS;

@@ -9,9 +9,9 @@
 #include "engine/engine.h"
 #include "graph/onnx.h"
 
-extern const ff_verb ff_verb_zoo, ff_verb_inspect, ff_verb_profile, ff_verb_plan, ff_verb_build,
-    ff_verb_verify, ff_verb_up, ff_verb_infer, ff_verb_package, ff_verb_deploy, ff_verb_undeploy,
-    ff_verb_report, ff_verb_errors, ff_verb_ops;
+extern const ff_verb ff_verb_zoo, ff_verb_inspect, ff_verb_profile, ff_verb_plan, ff_verb_simulate,
+    ff_verb_build, ff_verb_verify, ff_verb_up, ff_verb_infer, ff_verb_package, ff_verb_deploy,
+    ff_verb_undeploy, ff_verb_report, ff_verb_errors, ff_verb_ops;
 
 /* All verbs, in the order of the help. */
 const ff_verb *const *ff_verbs(int *count);
