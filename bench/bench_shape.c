@@ -95,7 +95,7 @@ static double profile_ms(const bench *b, int route, int size)
     ff_err err = {0};
     must(ff_shape_bytes(&shapes[size], FF_DTYPE_F32, &bytes, &err), &err, "a shape");
     for (int way = FF_NET_REQUEST; way <= FF_NET_RESPONSE; way++) {
-        const ff_edge edge = {route ? FF_NET_STORE : FF_NET_INLINE, way, bytes, 1};
+        const ff_edge edge = {route ? FF_NET_STORE : FF_NET_INLINE, (ff_net_way)way, bytes, 1};
         ms += ff_net_edge_slowest(b->profile, &edge).p50_ms;
     }
     return ms;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 static void test_fields(void **state)
@@ -56,12 +57,9 @@ static void test_long_names(void **state)
         assert_int_equal(ff_tar_header(name, 1, 0644, b, &err), rows[i].code);
         if (rows[i].code)
             continue;
-        char whole[300] = "";
-        if (b[345]) {
-            strncat(whole, (char *)b + 345, 155);
-            strcat(whole, "/");
-        }
-        strncat(whole, (char *)b, 100);
+        char whole[300];
+        snprintf(whole, sizeof whole, "%.155s%s%.100s", (char *)b + 345, b[345] ? "/" : "",
+                 (char *)b);
         assert_string_equal(whole, name);
     }
 }

@@ -83,8 +83,8 @@ static void test_emit(void **state)
     assert_int_equal(ff_buf_append(&out, "", 1, NULL), FF_OK);
     static const char *const PARTS[] = {
         "\"policy\":\"auto\"",
-        "\"auto\":{\"requests\":9,\"tensors\":36,\"explored\":1,\"changes\":0,\"refits\":2,"
-        "\"regret_ms\":1.500}",
+        "\"auto\":{\"requests\":9,\"tensors\":36,\"explored\":1,\"changes\":0,\"refits\":2,",
+        "\"refits\":2,\"regret_ms\":1.500}",
         "\"attempts\":2,\"explored\":true,\"predicted_ms\":5.500,\"actual_ms\":4.250}",
         "\"decode_ms\":0.500}", /* nothing was predicted */
     };
