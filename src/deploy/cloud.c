@@ -144,36 +144,12 @@ bool ff_xml_find(ff_bytes xml, size_t from, const char *name, size_t *begin, siz
     return true;
 }
 
-/* One of XML's five entities at text: its length, and what it stands for; 0 where it is none. */
-static size_t entity(const char *text, size_t room, char *out)
-{
-    static const struct {
-        const char *name;
-        char byte;
-    } NAMED[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
-    for (size_t i = 0; i < sizeof NAMED / sizeof *NAMED; i++) {
-        size_t len = strlen(NAMED[i].name);
-        if (len <= room && !memcmp(text, NAMED[i].name, len)) {
-            *out = NAMED[i].byte;
-            return len;
-        }
-    }
-    return 0;
-}
-
 bool ff_xml_next(ff_bytes xml, size_t *at, const char *name, char *out, size_t size)
 {
-    size_t begin, end, used = 0;
+    size_t begin, end;
     if (!ff_xml_find(xml, *at, name, &begin, &end))
         return false;
-    for (size_t i = begin; i < end && used + 1 < size;) {
-        const char *text = (const char *)xml.data + i;
-        char byte = *text;
-        size_t len = byte == '&' ? entity(text, end - i, &byte) : 0;
-        out[used++] = byte;
-        i += len ? len : 1;
-    }
-    ff_aws_text(out, used, out, size);
+    ff_aws_xml_text(xml.data + begin, end - begin, out, size);
     *at = end;
     return true;
 }
@@ -193,21 +169,7 @@ static ff_code code_of(int status, const char *name)
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
         if (!strcmp(name, KNOWN[i].name))
             return KNOWN[i].code;
-    if (status >= 500)
-        return FF_UNAVAILABLE;
-    switch (status) {
-    case 401:
-    case 403:
-        return FF_DENIED;
-    case 404:
-        return FF_NOT_FOUND;
-    case 409:
-        return FF_CONFLICT;
-    case 429:
-        return FF_BUSY;
-    default:
-        return status < 400 ? FF_USAGE : FF_FORMAT;
-    }
+    return status < 400 ? FF_USAGE : ff_aws_status_code(status);
 }
 
 ff_code ff_cloud_fault(const ff_http_response *response, const char *service, const char *what,

@@ -111,20 +111,6 @@ uint64_t ff_aws_body_bytes(const ff_http_body *body)
     return bytes;
 }
 
-const char *ff_aws_text(const void *text, size_t len, char *out, size_t size)
-{
-    size_t n = len < size - 1 ? len : size - 1;
-    for (size_t i = 0; i < n; i++) {
-        char c = ((const char *)text)[i];
-        bool control = (unsigned char)c < ' ' || c == 0x7f;
-        out[i] = ' ';
-        if (!control)
-            out[i] = c;
-    }
-    out[n] = '\0';
-    return out;
-}
-
 /* A call between its start and its done. */
 typedef struct running {
     ff_http *http;

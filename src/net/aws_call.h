@@ -9,6 +9,7 @@
 #ifndef FF_NET_AWS_CALL_H
 #define FF_NET_AWS_CALL_H
 
+#include "net/aws_answer.h"
 #include "net/http.h"
 #include "net/sigv4.h"
 
@@ -65,7 +66,5 @@ ff_code ff_aws_call_start(ff_http *http, const ff_aws_service *service, const ff
 /* The SHA-256 of a body's parts, as one. */
 void ff_aws_hash_body(const ff_http_body *body, char hex[65]);
 uint64_t ff_aws_body_bytes(const ff_http_body *body);
-/* len bytes of a peer's text into out, cut to size, control characters as blanks. Returns out. */
-const char *ff_aws_text(const void *text, size_t len, char *out, size_t size);
 
 #endif

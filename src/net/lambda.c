@@ -60,27 +60,6 @@ static const char *error_text(const ff_http_response *response, const char *type
     return out;
 }
 
-static ff_code code_of_status(int status)
-{
-    switch (status) {
-    case 400:
-        return FF_FORMAT;
-    case 401:
-    case 403:
-        return FF_DENIED;
-    case 404:
-        return FF_NOT_FOUND;
-    case 409:
-        return FF_CONFLICT;
-    case 413:
-        return FF_LIMIT;
-    case 429:
-        return FF_BUSY;
-    default:
-        return status >= 500 ? FF_UNAVAILABLE : FF_FORMAT;
-    }
-}
-
 static ff_code judge(void *user, const ff_http_response *response, ff_err *err)
 {
     const invocation *inv = user;
@@ -88,9 +67,9 @@ static ff_code judge(void *user, const ff_http_response *response, ff_err *err)
     if (response->status >= 300) {
         error_text(response, ff_http_response_header(response, "x-amzn-errortype"), text,
                    sizeof text);
-        return ff_err_set(err, code_of_status(response->status),
-                          "Lambda said %d to invoking '%s': %s", response->status, inv->function,
-                          text);
+        return ff_err_set(
+            err, response->status == 413 ? FF_LIMIT : ff_aws_status_code(response->status),
+            "Lambda said %d to invoking '%s': %s", response->status, inv->function, text);
     }
     /* its value says Handled or Unhandled, differently over the years: presence counts */
     if (ff_http_response_header(response, "x-amz-function-error"))

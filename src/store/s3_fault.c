@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/aws_call.h"
+#include "net/aws_answer.h"
 
 /* Where needle begins in [at, end) of xml; end where it does not. */
 static size_t find(ff_bytes xml, size_t at, size_t end, const char *needle)
@@ -14,39 +14,6 @@ static size_t find(ff_bytes xml, size_t at, size_t end, const char *needle)
     return found ? (size_t)(found - xml.data) : end;
 }
 
-/* One entity at text ("&lt;", "&#34;", "&#x22;") as *byte; returns its length, 0 where it is none
- * that we know. Code points over 127 come as they are from S3, never as references. */
-static size_t entity(const char *text, size_t room, char *byte)
-{
-    static const struct {
-        const char *name;
-        char byte;
-    } NAMED[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
-    for (size_t i = 0; i < sizeof NAMED / sizeof NAMED[0]; i++) {
-        size_t n = strlen(NAMED[i].name);
-        if (room >= n && !memcmp(text, NAMED[i].name, n)) {
-            *byte = NAMED[i].byte;
-            return n;
-        }
-    }
-    if (room < 4 || text[1] != '#')
-        return 0;
-    static const char DIGITS[] = "0123456789abcdef0123456789ABCDEF";
-    size_t base = text[2] == 'x' ? 16 : 10, value = 0, digits = 0;
-    size_t i = base == 16 ? 3 : 2;
-    for (; i < room && i < 8 && value < 128 && text[i]; i++, digits++) {
-        const char *found = strchr(DIGITS, text[i]);
-        size_t digit = found ? (size_t)(found - DIGITS) % 16 : base;
-        if (digit >= base)
-            break;
-        value = value * base + digit;
-    }
-    if (!digits || value > 127 || i >= room || text[i] != ';')
-        return 0;
-    *byte = (char)value;
-    return i + 1;
-}
-
 /* The text of the first element of that name in [at, end), unescaped, cut to size; "" without. */
 static void element(ff_bytes xml, size_t at, size_t end, const char *name, char *out, size_t size)
 {
@@ -54,19 +21,10 @@ static void element(ff_bytes xml, size_t at, size_t end, const char *name, char 
     snprintf(open, sizeof open, "<%s>", name);
     snprintf(shut, sizeof shut, "</%s>", name);
     size_t from = find(xml, at, end, open);
-    size_t filled = 0;
-    if (from < end) {
+    if (from < end)
         from += strlen(open);
-        size_t to = find(xml, from, end, shut);
-        while (from < to && filled + 1 < size) {
-            const char *text = (const char *)xml.data + from;
-            char byte = *text;
-            size_t len = byte == '&' ? entity(text, to - from, &byte) : 0;
-            out[filled++] = byte;
-            from += len ? len : 1;
-        }
-    }
-    ff_aws_text(out, filled, out, size);
+    size_t to = find(xml, from, end, shut);
+    ff_aws_xml_text(xml.data + from, to - from, out, size);
 }
 
 bool ff_s3_fault_next(ff_bytes xml, size_t *at, ff_s3_fault *out)
@@ -112,24 +70,16 @@ ff_code ff_s3_fault_code(int status, const char *s3_code)
     case 301:
     case 307:
         return FF_USAGE;
-    case 401:
-    case 403:
-        return FF_DENIED;
-    case 404:
-        return FF_NOT_FOUND;
-    case 409:
     case 412:
         return FF_CONFLICT;
     case 413:
         return FF_LIMIT;
-    case 429:
-        return FF_BUSY;
     case 501:
         return FF_UNSUPPORTED;
     case 507:
         return FF_NO_SPACE;
     default:
-        return status >= 500 ? FF_UNAVAILABLE : FF_FORMAT;
+        return ff_aws_status_code(status);
     }
 }
 
