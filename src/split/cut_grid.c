@@ -162,7 +162,6 @@ static uint32_t tile_axes(const map_sum *sum)
 
 ff_code ff_grid_begin_sum(ff_stage_view *view, int n, ff_err *err)
 {
-    const ff_node *node = &view->g->nodes[n];
     map_sum sum;
     char why[256] = "it sums over no map";
     if (!map_sum_of(view, n, &sum, why, sizeof why)) {
@@ -174,22 +173,11 @@ ff_code ff_grid_begin_sum(ff_stage_view *view, int n, ff_err *err)
         return ff_no_pass(view->g, n, &view->stage->split, why, err);
     }
     view->sum_map[n - view->stage->begin] = sum.from.map + 1;
-    int gather = sum.product ? ff_gather_add(view, &sum.from) : 0;
-    for (int i = 0; i < node->in_count; i++) {
-        if (!ff_op_reads(view->g, n, i)) {
-            continue;
-        }
-        int axis = ff_op_sum_axis(view->g, n, i);
-        ff_cut in = {.all = axis == FF_SUM_WHOLE, .once = axis == FF_SUM_ONCE};
-        if (axis >= 0) {
-            in = (ff_cut){.axes = sum.product ? 1u << axis : tile_axes(&sum), .gather = gather};
-        }
-        ff_code code = ff_demand(view, n, node->in[i], &in, err);
-        if (code != FF_OK) {
-            return code;
-        }
+    ff_cut along = {.axes = tile_axes(&sum)};
+    if (sum.product) {
+        along = (ff_cut){.gather = ff_gather_add(view, &sum.from)};
     }
-    return FF_OK;
+    return ff_demand_summed(view, n, &along, err);
 }
 
 ff_code ff_cut_flattened(ff_stage_view *view, int n, const ff_cut *asked, ff_err *err)

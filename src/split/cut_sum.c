@@ -55,12 +55,9 @@ void ff_mark_summable(ff_stage_view *view)
     }
 }
 
-/* The node's sum is shared out here. */
-static ff_code begin_sum(ff_stage_view *view, int n, ff_err *err)
+ff_code ff_demand_summed(ff_stage_view *view, int n, const ff_cut *along, ff_err *err)
 {
     const ff_node *node = &view->g->nodes[n];
-    int root = ff_add_root(view, ff_op_sum_length(view->g, n, NULL, 0));
-    view->sum_root[n - view->stage->begin] = root;
     for (int i = 0; i < node->in_count; i++) {
         if (!ff_op_reads(view->g, n, i)) {
             continue;
@@ -68,7 +65,8 @@ static ff_code begin_sum(ff_stage_view *view, int n, ff_err *err)
         int axis = ff_op_sum_axis(view->g, n, i);
         ff_cut in = {.all = axis == FF_SUM_WHOLE, .once = axis == FF_SUM_ONCE};
         if (axis >= 0) {
-            in = (ff_cut){.axes = 1u << axis, .root = root, .num = 1, .den = 1};
+            in = *along;
+            in.axes = along->axes != 0 ? along->axes : 1u << axis;
         }
         ff_code code = ff_demand(view, n, node->in[i], &in, err);
         if (code != FF_OK) {
@@ -76,6 +74,14 @@ static ff_code begin_sum(ff_stage_view *view, int n, ff_err *err)
         }
     }
     return FF_OK;
+}
+
+/* The node's sum is shared out here. */
+static ff_code begin_sum(ff_stage_view *view, int n, ff_err *err)
+{
+    int root = ff_add_root(view, ff_op_sum_length(view->g, n, NULL, 0));
+    view->sum_root[n - view->stage->begin] = root;
+    return ff_demand_summed(view, n, &(ff_cut){.root = root, .num = 1, .den = 1}, err);
 }
 
 ff_code ff_cut_terms(ff_stage_view *view, int n, ff_err *err)

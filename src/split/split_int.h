@@ -140,6 +140,9 @@ void ff_mark_summable(ff_stage_view *view);
 ff_code ff_cut_terms(ff_stage_view *view, int n, ff_err *err);
 /* cut.c: a reader of v asks for this; conflicts are FF_UNSUPPORTED. */
 ff_code ff_demand(ff_stage_view *view, int n, int v, const ff_cut *what, ff_err *err);
+/* cut_sum.c: node n's sum is shared out: inputs that it sums over are asked for along its axis (or
+ * along's own axes, where it has some), the others whole. */
+ff_code ff_demand_summed(ff_stage_view *view, int n, const ff_cut *along, ff_err *err);
 int ff_add_root(ff_stage_view *view, int64_t length); /* its number + 1 */
 /* Is it a layer: does it multiply by weights? */
 bool ff_is_layer(const ff_stage_view *view, int n);
