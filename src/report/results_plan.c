@@ -45,12 +45,30 @@ static ff_code read_tensors(ff_results *r, yyjson_val *obj, const char *member, 
     return FF_OK;
 }
 
-static ff_code read_stages(yyjson_val *obj, yyjson_val **list, int *count, ff_err *err)
+typedef ff_code read_stage_fn(ff_results *r, yyjson_val *item, ff_draw_stage *out, ff_err *err);
+
+static ff_code read_stages(ff_results *r, yyjson_val *obj, read_stage_fn *read, ff_draw_plan *plan,
+                           ff_err *err)
 {
-    ff_code code = ff_results_list(obj, "stages", list, count, err);
-    if (!code && *count > (int)FF_MAX_STAGES)
-        return ff_err_set(err, FF_LIMIT, "stages: %d, at most %u", *count, FF_MAX_STAGES);
-    return code;
+    yyjson_val *list = NULL, *item;
+    size_t i, n;
+    ff_code code = ff_results_list(obj, "stages", &list, &plan->stage_count, err);
+    if (code)
+        return code;
+    if (plan->stage_count > (int)FF_MAX_STAGES)
+        return ff_err_set(err, FF_LIMIT, "stages: %d, at most %u", plan->stage_count,
+                          FF_MAX_STAGES);
+    ff_draw_stage *stage = ff_arena_array(r->arena, (size_t)plan->stage_count + 1, sizeof *stage);
+    plan->stage = stage;
+    yyjson_arr_foreach(list, i, n, item)
+    {
+        code = read(r, item, &stage[i], err);
+        if (code) {
+            ff_err_wrap(err, "stages[%zu]", i);
+            return code;
+        }
+    }
+    return FF_OK;
 }
 
 static ff_code add_picture(ff_results *r, const ff_draw_plan *plan, ff_err *err)
@@ -172,25 +190,14 @@ static const char *model_name(ff_results *r, const char *path)
 
 ff_code ff_results_plan(ff_results *r, const char *name, yyjson_val *root, ff_err *err)
 {
-    yyjson_val *list = NULL, *item, *predicted = yyjson_obj_get(root, "predicted");
+    yyjson_val *predicted = yyjson_obj_get(root, "predicted");
     ff_draw_plan plan = {.ms = ff_results_number(predicted, "latency_ms", -1)};
     const char *planner = "";
-    size_t i, n;
     ff_code code = ff_json_str(root, "planner", &planner, err);
     if (!code)
-        code = read_stages(root, &list, &plan.stage_count, err);
+        code = read_stages(r, root, read_plan_stage, &plan, err);
     if (code)
         return code;
-    ff_draw_stage *stage = ff_arena_array(r->arena, (size_t)plan.stage_count + 1, sizeof *stage);
-    yyjson_arr_foreach(list, i, n, item)
-    {
-        code = read_plan_stage(r, item, &stage[i], err);
-        if (code) {
-            ff_err_wrap(err, "stages[%zu]", i);
-            return code;
-        }
-    }
-    plan.stage = stage;
     const char *model =
         model_name(r, ff_results_text(yyjson_obj_get(root, "model"), "path", "a model"));
     plan.title = ff_arena_printf(r->arena, "%.200s, planner %.60s", model, planner);
@@ -207,7 +214,7 @@ ff_code ff_results_plan(ff_results *r, const char *name, yyjson_val *root, ff_er
                           ff_results_number(predicted, "cost_usd", 0) * 1e6);
     code = add_picture(r, &plan, err);
     if (!code) {
-        add_plan_table(r, &plan, list);
+        add_plan_table(r, &plan, yyjson_obj_get(root, "stages"));
         keep_sizes(r, &plan, plan.title);
     }
     return code;
@@ -301,25 +308,13 @@ static void add_trace_table(ff_results *r, yyjson_val *stages)
 ff_code ff_results_trace(ff_results *r, const char *name, yyjson_val *root, ff_err *err)
 {
     yyjson_val *trace = ff_json_has(root, "trace") ? yyjson_obj_get(root, "trace") : root;
-    yyjson_val *list = NULL, *item;
     const char *id = NULL;
     ff_draw_plan plan = {.ms = ff_results_number(trace, "total_ms", -1)};
-    size_t i, n;
     ff_code code = ff_json_str(trace, "request_id", &id, err);
     if (!code)
-        code = read_stages(trace, &list, &plan.stage_count, err);
+        code = read_stages(r, trace, read_trace_stage, &plan, err);
     if (code)
         return code;
-    ff_draw_stage *stage = ff_arena_array(r->arena, (size_t)plan.stage_count + 1, sizeof *stage);
-    yyjson_arr_foreach(list, i, n, item)
-    {
-        code = read_trace_stage(r, item, &stage[i], err);
-        if (code) {
-            ff_err_wrap(err, "stages[%zu]", i);
-            return code;
-        }
-    }
-    plan.stage = stage;
     plan.title = ff_arena_printf(r->arena, "request %.64s", id);
     ff_html_section(r->page, name);
     ff_html_paragraph(r->page,
@@ -328,6 +323,6 @@ ff_code ff_results_trace(ff_results *r, const char *name, yyjson_val *root, ff_e
                       ff_results_text(trace, "policy", "inline"));
     code = add_picture(r, &plan, err);
     if (!code)
-        add_trace_table(r, list);
+        add_trace_table(r, yyjson_obj_get(trace, "stages"));
     return code;
 }
