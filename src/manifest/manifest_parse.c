@@ -281,38 +281,41 @@ static ff_code read_functions(ff_manifest *m, yyjson_val *root, ff_err *err)
     return code;
 }
 
-/* The member as text again, for those who know what it means. */
-static ff_code read_preprocess(ff_manifest *m, yyjson_val *root, ff_err *err)
+/* An object that is a member, as text again for those who know what it means: the caller's, and
+ * NULL where there is none. */
+static ff_code member_text(yyjson_val *root, const char *name, char **text, size_t *len,
+                           ff_err *err)
 {
-    yyjson_val *preprocess = NULL;
-    if (!ff_json_has(root, "preprocess"))
+    yyjson_val *object = NULL;
+    yyjson_write_err fault;
+    *text = NULL;
+    if (!ff_json_has(root, name))
         return FF_OK;
-    ff_code code = ff_json_obj(root, "preprocess", &preprocess, err);
+    ff_code code = ff_json_obj(root, name, &object, err);
     if (code)
         return code;
+    *text = yyjson_val_write_opts(object, YYJSON_WRITE_NOFLAG, NULL, len, &fault);
+    return *text ? FF_OK : ff_err_set(err, FF_NO_MEMORY, "member \"%s\": %s", name, fault.msg);
+}
+
+static ff_code read_preprocess(ff_manifest *m, yyjson_val *root, ff_err *err)
+{
+    char *text;
     size_t len = 0;
-    yyjson_write_err fault;
-    char *text = yyjson_val_write_opts(preprocess, YYJSON_WRITE_NOFLAG, NULL, &len, &fault);
-    if (!text)
-        return ff_err_set(err, FF_NO_MEMORY, "member \"preprocess\": %s", fault.msg);
-    m->preprocess_json = ff_arena_strndup(m->arena, text, len);
+    ff_code code = member_text(root, "preprocess", &text, &len, err);
+    if (text)
+        m->preprocess_json = ff_arena_strndup(m->arena, text, len);
     ff_mem_free(text);
-    return FF_OK;
+    return code;
 }
 
 static ff_code read_network(ff_manifest *m, yyjson_val *root, ff_err *err)
 {
-    yyjson_val *network = NULL;
-    if (!ff_json_has(root, "network"))
-        return FF_OK;
-    ff_code code = ff_json_obj(root, "network", &network, err);
-    if (code)
-        return code;
+    char *text;
     size_t len = 0;
-    yyjson_write_err fault;
-    char *text = yyjson_val_write_opts(network, YYJSON_WRITE_NOFLAG, NULL, &len, &fault);
+    ff_code code = member_text(root, "network", &text, &len, err);
     if (!text)
-        return ff_err_set(err, FF_NO_MEMORY, "member \"network\": %s", fault.msg);
+        return code;
     code = ff_net_profile_parse(ff_bytes_of(text, len), &m->network, err);
     ff_mem_free(text);
     return code ? (ff_err_wrap(err, "member \"network\""), code) : FF_OK;
