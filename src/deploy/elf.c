@@ -153,6 +153,12 @@ ff_code ff_elf_parse(ff_bytes file, ff_elf *out, ff_err *err)
     return code;
 }
 
+ff_code ff_elf_map(const char *file, ff_map *map, ff_elf *out, ff_err *err)
+{
+    ff_code code = ff_file_map(file, map, err);
+    return code ? code : ff_elf_parse(ff_bytes_of(map->data, map->len), out, err);
+}
+
 int ff_elf_machine(const char *arch)
 {
     if (!strcmp(arch, "x86_64"))

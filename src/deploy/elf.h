@@ -8,6 +8,7 @@
 #define FF_DEPLOY_ELF_H
 
 #include "base/buf.h"
+#include "base/file.h"
 
 #define FF_ELF_MAX_NEEDED 128
 
@@ -22,6 +23,8 @@ typedef struct ff_elf {
 /* FF_FORMAT with the position of what is broken; FF_UNSUPPORTED for 32-bit and big-endian files;
  * FF_LIMIT over FF_ELF_MAX_NEEDED libraries. */
 ff_code ff_elf_parse(ff_bytes file, ff_elf *out, ff_err *err);
+/* Of a file. out borrows from map, which the caller unmaps, also on failure. */
+ff_code ff_elf_map(const char *file, ff_map *map, ff_elf *out, ff_err *err);
 
 /* The machine of an architecture's name: "x86_64", "arm64" or "aarch64"; 0 where unknown. */
 int ff_elf_machine(const char *arch);

@@ -25,8 +25,8 @@ static bool fits(const char *path, int machine)
 {
     ff_map map = {0};
     ff_elf elf;
-    bool good = ff_file_exists(path) && !ff_file_map(path, &map, NULL) &&
-                !ff_elf_parse(ff_bytes_of(map.data, map.len), &elf, NULL) && elf.machine == machine;
+    bool good =
+        ff_file_exists(path) && !ff_elf_map(path, &map, &elf, NULL) && elf.machine == machine;
     ff_file_unmap(&map);
     return good;
 }
@@ -133,9 +133,7 @@ static ff_code add_needed_of(const search *s, const char *file, ff_err *err)
 {
     ff_map map = {0};
     ff_elf elf;
-    ff_code code = ff_file_map(file, &map, err);
-    if (!code)
-        code = ff_elf_parse(ff_bytes_of(map.data, map.len), &elf, err);
+    ff_code code = ff_elf_map(file, &map, &elf, err);
     if (!code)
         code = add_needed(s, file, &elf, err);
     ff_file_unmap(&map);
@@ -167,9 +165,7 @@ static ff_code add_program(const search *s, const char *program, ff_err *err)
 {
     ff_map map = {0};
     ff_elf elf;
-    ff_code code = ff_file_map(program, &map, err);
-    if (!code)
-        code = ff_elf_parse(ff_bytes_of(map.data, map.len), &elf, err);
+    ff_code code = ff_elf_map(program, &map, &elf, err);
     if (!code) {
         s->found->machine = elf.machine;
         code = add_loader(s, &elf, err);

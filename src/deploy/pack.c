@@ -116,9 +116,7 @@ static ff_code check_arch(const packer *p, ff_err *err)
     for (size_t i = 0; i < 2; i++) {
         ff_map map = {0};
         ff_elf elf = {0};
-        ff_code code = ff_file_map(programs[i], &map, err);
-        if (!code)
-            code = ff_elf_parse(ff_bytes_of(map.data, map.len), &elf, err);
+        ff_code code = ff_elf_map(programs[i], &map, &elf, err);
         ff_file_unmap(&map);
         if (!code && elf.machine != machine)
             code = ff_err_set(err, FF_UNSUPPORTED, "wanted a program for %s, found one for %s",
