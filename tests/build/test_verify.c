@@ -29,6 +29,36 @@ static void build_and_verify(model *m, const char *what)
     must(ff_dir_remove(dir, err));
 }
 
+/* A model's bundle, with its manifest to be looked at and tampered with. */
+typedef struct bundle {
+    model m;
+    char dir[128];
+    ff_manifest *manifest;
+    ff_verify v;
+} bundle;
+
+/* Of b's model as it was planned. */
+static void bundle_build(bundle *b)
+{
+    snprintf(b->dir, sizeof b->dir, "%s/tampered", test_dir());
+    must(ff_build_bundle(b->m.plan, b->m.g, engine, b->dir, NULL, err));
+    must(ff_manifest_load(b->dir, &b->manifest, err));
+}
+
+static ff_code bundle_try(bundle *b, ff_err *err)
+{
+    ff_verify_clean(&b->v);
+    return ff_verify_bundle(b->manifest, b->m.path, engine, 1, NULL, 0, NULL, NULL, &b->v, err);
+}
+
+static void bundle_clean(bundle *b)
+{
+    ff_verify_clean(&b->v);
+    ff_manifest_free(b->manifest);
+    must(ff_dir_remove(b->dir, err));
+    model_clean(&b->m);
+}
+
 static void networks(void **state)
 {
     (void)state;
@@ -79,27 +109,19 @@ static void divided_weights(void **state)
 static void copied_weights(void **state)
 {
     (void)state;
-    char dir[128];
-    model m;
-    ff_manifest *manifest = NULL;
-    ff_verify v = {0};
-    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
-    model_zoo(&m, "vgg11", 8);
-    plan_split(&m, "channel 2");
-    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
-    must(ff_manifest_load(dir, &manifest, err));
-    int last = manifest->stage_count - 1;
-    assert_string_equal(manifest->stage[last].split, "channel 2");
-    manifest->stage[last].piece[1].weights_bytes *= 2;
-    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
-    assert_false(v.ok);
-    assert_false(v.stage[last].weights_ok);
-    assert_true(v.stage[0].weights_ok);
-    assert_non_null(strstr(v.difference, "(channel 2): its pieces hold "));
-    ff_verify_clean(&v);
-    ff_manifest_free(manifest);
-    must(ff_dir_remove(dir, err));
-    model_clean(&m);
+    bundle b = {0};
+    model_zoo(&b.m, "vgg11", 8);
+    plan_split(&b.m, "channel 2");
+    bundle_build(&b);
+    int last = b.manifest->stage_count - 1;
+    assert_string_equal(b.manifest->stage[last].split, "channel 2");
+    b.manifest->stage[last].piece[1].weights_bytes *= 2;
+    must(bundle_try(&b, err));
+    assert_false(b.v.ok);
+    assert_false(b.v.stage[last].weights_ok);
+    assert_true(b.v.stage[0].weights_ok);
+    assert_non_null(strstr(b.v.difference, "(channel 2): its pieces hold "));
+    bundle_clean(&b);
 }
 
 /* Pieces of a grid hold the convolutions' weights each, and their own rows of the product that the
@@ -107,35 +129,27 @@ static void copied_weights(void **state)
 static void copied_rows(void **state)
 {
     (void)state;
-    char dir[128];
-    model m;
-    ff_manifest *manifest = NULL;
-    ff_verify v = {0};
-    snprintf(dir, sizeof dir, "%s/bundle", test_dir());
-    model_zoo(&m, "vgg11", 8);
-    model_plan(&m, "grid", 2, 2, 2);
-    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
-    must(ff_manifest_load(dir, &manifest, err));
-    assert_string_equal(manifest->stage[1].split, "grid 2x2");
-    assert_true(manifest->stage[1].piece[0].out[0].add);
-    assert_string_equal(manifest->stage[0].piece[1].weights, manifest->stage[0].piece[0].weights);
-    assert_string_equal(manifest->stage[1].piece[1].weights, "s1/w1.bin");
-    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
-    assert_true(v.ok);
-    assert_true(v.stage[1].divided_bytes > v.stage[1].whole_weights_bytes / 2);
-    assert_true(v.stage[1].pieces_weights_bytes < 2 * v.stage[1].whole_weights_bytes);
+    bundle b = {0};
+    model_zoo(&b.m, "vgg11", 8);
+    model_plan(&b.m, "grid", 2, 2, 2);
+    bundle_build(&b);
+    assert_string_equal(b.manifest->stage[1].split, "grid 2x2");
+    assert_true(b.manifest->stage[1].piece[0].out[0].add);
+    assert_string_equal(b.manifest->stage[0].piece[1].weights,
+                        b.manifest->stage[0].piece[0].weights);
+    assert_string_equal(b.manifest->stage[1].piece[1].weights, "s1/w1.bin");
+    must(bundle_try(&b, err));
+    assert_true(b.v.ok);
+    assert_true(b.v.stage[1].divided_bytes > b.v.stage[1].whole_weights_bytes / 2);
+    assert_true(b.v.stage[1].pieces_weights_bytes < 2 * b.v.stage[1].whole_weights_bytes);
     /* one that holds all rows */
-    manifest->stage[1].piece[3].weights_bytes = v.stage[1].whole_weights_bytes;
-    ff_verify_clean(&v);
-    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
-    assert_false(v.ok);
-    assert_false(v.stage[1].weights_ok);
-    assert_true(v.stage[0].weights_ok);
-    assert_non_null(strstr(v.difference, "(grid 2x2): its pieces hold "));
-    ff_verify_clean(&v);
-    ff_manifest_free(manifest);
-    must(ff_dir_remove(dir, err));
-    model_clean(&m);
+    b.manifest->stage[1].piece[3].weights_bytes = b.v.stage[1].whole_weights_bytes;
+    must(bundle_try(&b, err));
+    assert_false(b.v.ok);
+    assert_false(b.v.stage[1].weights_ok);
+    assert_true(b.v.stage[0].weights_ok);
+    assert_non_null(strstr(b.v.difference, "(grid 2x2): its pieces hold "));
+    bundle_clean(&b);
 }
 
 static void random_graphs(void **state)
@@ -324,61 +338,45 @@ static void damaged_weight(void **state)
 static void damaged_piece(void **state)
 {
     (void)state;
-    model m;
-    char dir[128], path[300];
-    ff_verify v = {0};
-    ff_manifest *manifest = NULL;
-    model_zoo(&m, "vgg11", 16);
-    plan_split(&m, "channel 2");
-    snprintf(dir, sizeof dir, "%s/damaged-piece", test_dir());
-    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
-    must(ff_manifest_load(dir, &manifest, err));
-    assert_string_equal(manifest->stage[2].split, "channel 2");
-    snprintf(path, sizeof path, "%s/%s", dir, manifest->stage[2].piece[1].weights);
+    bundle b = {0};
+    char path[300];
+    model_zoo(&b.m, "vgg11", 16);
+    plan_split(&b.m, "channel 2");
+    bundle_build(&b);
+    assert_string_equal(b.manifest->stage[2].split, "channel 2");
+    snprintf(path, sizeof path, "%s/%s", b.dir, b.manifest->stage[2].piece[1].weights);
     damage(path, 3, 1);
-    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
-    assert_false(v.ok);
-    starts(v.difference, "stage 2 (channel 2), piece 1 (s2/p1.onnx): probe: element ");
-    ff_verify_clean(&v);
-    manifest->stage[2].piece[1].probe.count = 0;
-    must(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, err));
-    assert_false(v.ok);
-    assert_true(v.stage[1].values_ok && !v.stage[2].values_ok);
-    starts(v.difference, "stage 2 (channel 2): output '");
-    ff_verify_clean(&v);
-    ff_manifest_free(manifest);
-    must(ff_dir_remove(dir, err));
-    model_clean(&m);
+    must(bundle_try(&b, err));
+    assert_false(b.v.ok);
+    starts(b.v.difference, "stage 2 (channel 2), piece 1 (s2/p1.onnx): probe: element ");
+    b.manifest->stage[2].piece[1].probe.count = 0;
+    must(bundle_try(&b, err));
+    assert_false(b.v.ok);
+    assert_true(b.v.stage[1].values_ok && !b.v.stage[2].values_ok);
+    starts(b.v.difference, "stage 2 (channel 2): output '");
+    bundle_clean(&b);
 }
 
 /* A changed model is no piece of this bundle; a weights file cut short cannot be loaded. */
 static void damaged_model(void **state)
 {
     (void)state;
-    model m;
-    char dir[128], path[300];
-    ff_verify v = {0};
-    ff_manifest *manifest = NULL;
+    bundle b = {0};
+    char path[300];
     ff_err told = {0};
-    model_zoo(&m, "wrn34-1", 16);
-    model_plan(&m, "grid", 1, 2, 1);
-    snprintf(dir, sizeof dir, "%s/damaged-model", test_dir());
-    must(ff_build_bundle(m.plan, m.g, engine, dir, NULL, err));
-    must(ff_manifest_load(dir, &manifest, err));
-    snprintf(path, sizeof path, "%s/s0/p1.onnx", dir);
+    model_zoo(&b.m, "wrn34-1", 16);
+    model_plan(&b.m, "grid", 1, 2, 1);
+    bundle_build(&b);
+    snprintf(path, sizeof path, "%s/s0/p1.onnx", b.dir);
     damage(path, 40, 1);
-    assert_int_equal(ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, &told),
-                     FF_CHECKSUM);
+    assert_int_equal(bundle_try(&b, &told), FF_CHECKSUM);
     assert_non_null(strstr(told.message, "stage 0, piece 1"));
     damage(path, 40, 1);
-    snprintf(path, sizeof path, "%s/s0/weights.bin", dir);
+    snprintf(path, sizeof path, "%s/s0/weights.bin", b.dir);
     assert_int_equal(truncate(path, 100), 0);
-    assert_int_not_equal(
-        ff_verify_bundle(manifest, m.path, engine, 1, NULL, 0, NULL, NULL, &v, &told), FF_OK);
+    assert_int_not_equal(bundle_try(&b, &told), FF_OK);
     assert_non_null(strstr(told.message, "stage 0, piece 0"));
-    ff_manifest_free(manifest);
-    must(ff_dir_remove(dir, err));
-    model_clean(&m);
+    bundle_clean(&b);
 }
 
 static int set_up(void **state)
