@@ -2,20 +2,7 @@
 # `fanfold up --network`: what is reported is undilated and marked, and nothing is faster than the
 # profile says. A busy machine may only be slower: no upper bound is checked.
 set -u
-build=$(cd "${1:?usage: emulated.sh BUILD}" && pwd)
-source=$PWD
-export PATH=$build:$PATH
-unset AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_LAMBDA AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
-work=$(mktemp -d)
-export XDG_RUNTIME_DIR=$work/run
-mkdir -p "$XDG_RUNTIME_DIR"
-up_pid=
-finish() {
-    [ -n "$up_pid" ] && kill "$up_pid" 2>/dev/null && wait "$up_pid" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-cd "$work" || exit 1
+. "$PWD/tests/support/served.sh"
 checks=0 failed=0
 fault() { failed=$((failed + 1)); printf 'FAILED %s\n' "$1"; }
 has() { # FILE TEXT...
@@ -31,18 +18,6 @@ at_least() { # WHAT FOUND WANTED
     checks=$((checks + 1))
     awk -v a="${2:-0}" -v b="$3" 'BEGIN {exit !(a >= b)}' || fault "$1: wanted at least $3 ms, found $2"
 }
-start() { # FLAGS...
-    rm -f up.json
-    fanfold up net --json "$@" > up.json 2> up.log < /dev/null &
-    up_pid=$!
-    for _ in $(seq 600); do
-        [ -s up.json ] && return
-        kill -0 $up_pid 2>/dev/null || { cat up.log; exit 1; }
-        sleep 0.1
-    done
-}
-stop() { kill $up_pid; wait $up_pid; up_pid=; }
-
 # every p99 becomes the p50 before it: a request takes 11 ms, its response 7, PUT 7.3, GET 4.8
 awk '/"p50":/ {p = $2} /"p99":/ {$2 = p} {print}' "$source/profiles/network/aws-express.json" > sure.json
 
@@ -52,13 +27,13 @@ fanfold build plan.json -o net > /dev/null 2>&1 || exit 1
 stages=$(grep -c '"split": *"grid' plan.json)
 at_least "grid stages" "$stages" 2
 
-start
+served net
 fanfold infer --random 7 --json -o plain > out.json || fault "infer, not emulated"
 has out.json '"emulated": false' '"network": null' '"dilation": 1.0'
-stop
+ended
 
 # the worker's compute share is small: 40 GMAC/s here, 9.1 there
-start --network sure.json --dilation 3 --seed 4 --host-gmacs 40
+served net --network sure.json --dilation 3 --seed 4 --host-gmacs 40
 has up.json '"emulated": true' '"network": "aws-express"' '"dilation": 3'
 for policy in inline store; do
     fanfold infer --random 7 --threshold $policy --expect plain --trace trace.json --json > out.json ||
@@ -75,7 +50,7 @@ checks=$((checks + 1))
 # a request takes 36 ms at least, however fast this machine is
 fanfold infer --random 7 --timeout 10ms > out.txt 2> err.txt && fault "infer --timeout 10ms: wanted a failure"
 pid=$up_pid
-stop
+ended
 checks=$((checks + 1))
 find /sys/fs/cgroup -maxdepth 6 -name "fanfold-$pid-*" 2> /dev/null | grep . && fault "a control group is left"
 
@@ -98,7 +73,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
         has up.log 'CPU shares are not kept'
         fanfold infer --random 7 > out.txt || fault "infer, without shares"
         has out.txt 'CPU shares are not kept'
-        stop
+        ended
     fi
 fi
 

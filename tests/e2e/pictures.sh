@@ -2,21 +2,7 @@
 # The demo's path at a small size: a picture's text boxes from pieces and from the whole model; and
 # inputs that are too large for a payload.
 set -u
-src=$PWD
-build=$(cd "${1:?usage: pictures.sh BUILD}" && pwd)
-export PATH=$build:$PATH
-unset AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_LAMBDA AWS_REGION AWS_DEFAULT_REGION
-unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
-work=$(mktemp -d)
-export XDG_RUNTIME_DIR=$work/run
-mkdir -p "$XDG_RUNTIME_DIR"
-up_pid=
-finish() {
-    [ -n "$up_pid" ] && kill "$up_pid" 2>/dev/null && wait "$up_pid" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-cd "$work" || exit 1
+. "$PWD/tests/support/served.sh"
 checks=0 failed=0
 check() { # NAME COMMAND...: it must succeed; its output stays in out
     local name=$1
@@ -30,32 +16,26 @@ check() { # NAME COMMAND...: it must succeed; its output stays in out
 differs() { ! cmp -s "$1" "$2"; }
 number() { grep -o "\"$1\": *[0-9]*" | grep -o '[0-9]*$' | tail -1; }
 
-ocr=$src/third_party/ocr/ch_PP-OCRv4_det_infer.onnx
-sed 's/\[640, 640\]/[160, 224]/' "$src/demo/preprocess.json" > pre.json
+ocr=$source/third_party/ocr/ch_PP-OCRv4_det_infer.onnx
+sed 's/\[640, 640\]/[160, 224]/' "$source/demo/preprocess.json" > pre.json
 check plan fanfold plan "$ocr" --shape x=1,3,160,224 --grid 2x2 -o grid.json
 check plan-single fanfold plan "$ocr" --shape x=1,3,160,224 --planner single -o single.json
 check plan-large fanfold plan "$ocr" --shape x=1,3,736,736 --planner single -o large.json
 check build fanfold build grid.json --preprocess pre.json -o pieces
 check build-single fanfold build single.json --preprocess pre.json -o whole
 check build-large fanfold build large.json -o large
-check verify fanfold verify pieces --input "$src/demo/page.png"
+check verify fanfold verify pieces --input "$source/demo/page.png"
 
-fanfold up pieces whole large --json > up.json 2> up.log &
-up_pid=$!
-for _ in $(seq 200); do
-    [ -s up.json ] && break
-    kill -0 $up_pid 2>/dev/null || { cat up.log; exit 1; }
-    sleep 0.1
-done
+served pieces whole large
 endpoint=$(grep -o '"endpoint": "[^"]*"' up.json | cut -d'"' -f4)
 
 # the same boxes by every way, and they are drawn
-check whole fanfold infer --deployment whole --input "$src/demo/page.png" --boxes whole.txt --draw whole.png
+check whole fanfold infer --deployment whole --input "$source/demo/page.png" --boxes whole.txt --draw whole.png
 check boxes-are-found test -s whole.txt
 check boxes-are-five-numbers grep -Eqx '[0-9]+ [0-9]+ [0-9]+ [0-9]+ [01]\.[0-9]+' whole.txt
-check drawn differs whole.png "$src/demo/page.png"
+check drawn differs whole.png "$source/demo/page.png"
 for policy in inline store 40KB; do
-    check "pieces $policy" fanfold infer --deployment pieces --input "x=$src/demo/page.png" \
+    check "pieces $policy" fanfold infer --deployment pieces --input "x=$source/demo/page.png" \
         --threshold $policy --boxes "$policy.txt" --draw "$policy.png" --trace trace.json
     check "boxes $policy" diff whole.txt "$policy.txt"
     check "picture $policy" cmp whole.png "$policy.png"

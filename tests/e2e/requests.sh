@@ -1,19 +1,7 @@
 #!/usr/bin/env bash
 # A bundle served by `fanfold up` and asked as a user would: every policy, bad requests, crashes.
 set -u
-build=$(cd "${1:?usage: requests.sh BUILD}" && pwd)
-export PATH=$build:$PATH
-unset AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_LAMBDA AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
-work=$(mktemp -d)
-export XDG_RUNTIME_DIR=$work/run
-mkdir -p "$XDG_RUNTIME_DIR"
-up_pid=
-finish() {
-    [ -n "$up_pid" ] && kill "$up_pid" 2>/dev/null && wait "$up_pid" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-cd "$work" || exit 1
+. "$PWD/tests/support/served.sh"
 checks=0 failed=0
 # check NAME WANTED-EXIT-CODE COMMAND...; stdout and stderr stay in out and err
 check() {
@@ -48,13 +36,7 @@ sed 's/\("split": *"grid 2x2"\),/\1, "master_piece": true,/; s/"workers": *4/"wo
 fanfold build own.json -o own > /dev/null 2>&1 || exit 1
 fanfold build own.json -o tuned --network aws-lambda > /dev/null 2>&1 || exit 1
 
-fanfold up net whole own tuned --json > up.json 2> up.log &
-up_pid=$!
-for _ in $(seq 200); do
-    [ -s up.json ] && break
-    kill -0 $up_pid 2>/dev/null || { cat up.log; exit 1; }
-    sleep 0.1
-done
+served net whole own tuned
 endpoint=$(grep -o '"endpoint": "[^"]*"' up.json | cut -d'"' -f4)
 port=$(number port < up.json)
 
